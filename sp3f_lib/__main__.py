@@ -1,0 +1,91 @@
+"""The command line: `python -m sp3f_lib <verb>`.
+
+    python -m sp3f_lib evaluate --profile lab --arm sp3f          everything up to the evaluation of SP3F
+    python -m sp3f_lib grpo --profile lab --regime cold --arm rlvr --set grpo.max_steps=20
+    python -m sp3f_lib reproduce --profile lab                    the notebooks, headless
+
+Each verb makes whatever comes before it and is not there yet.
+"""
+
+import argparse
+import sys
+
+import yaml
+
+from sp3f_lib.data.schema import RowError
+from sp3f_lib.profiles import ProfileError, load_profile, profile_names
+from sp3f_lib.runs import StageError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb; errors of the user's making are one message, without a traceback."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.verb == "reproduce":
+            from sp3f_lib.reproduce import reproduce
+
+            return reproduce(options.profile, _parameters(options), options.notebooks)
+        from sp3f_lib.launch import end_with_parent
+        from sp3f_lib.stages import STAGES
+
+        end_with_parent()
+
+        profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
+        stage = STAGES[options.verb]
+        done = stage(profile, options.arm) if options.verb in ("grpo", "evaluate") else stage(profile)
+        print(f"{options.verb}: {done}", flush=True)
+        return 0
+    except (ProfileError, RowError, StageError, ValueError, OSError) as error:
+        if options.traceback:
+            raise
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sp3f_lib", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, text in (
+        ("data", "write the rows of the three splits"),
+        ("base", "train the lab's base model"),
+        ("sft", "stage 1"),
+        ("grpo", "stage 2, one arm"),
+        ("evaluate", "sample and score base, sft, or an arm"),
+        ("reproduce", "run the notebooks that are not up to date"),
+    ):
+        sub = verbs.add_parser(verb, help=text)
+        sub.add_argument("--profile", default="lab", help=f"{', '.join(profile_names())}, or a .yaml file")
+        sub.add_argument("--seed", type=int)
+        sub.add_argument("--source", help="lab, mgsm or rows")
+        sub.add_argument("--folder", help="folder of the source's files (default: the hub)")
+        sub.add_argument("--model", help="model directory or hub id in place of the profile's")
+        sub.add_argument("--traceback", action="store_true", help="show where an error comes from")
+        if verb == "reproduce":
+            sub.add_argument("notebooks", nargs="*", help="numbers or names; default: 01 02 03 05")
+            continue
+        sub.add_argument("--regime", help="a named setting of the profile, such as warm or cold")
+        sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as grpo.max_steps=20")
+        if verb in ("grpo", "evaluate"):
+            sub.add_argument("--arm", required=True, help="rlvr, judge_unprivileged, sp3f, judge_only (evaluate: base, sft)")
+    return parser
+
+
+def _parameters(options) -> dict:
+    names = ("seed", "source", "folder", "model", "regime")
+    return {name: getattr(options, name) for name in names if getattr(options, name, None) is not None}
+
+
+def _overrides(assignments: list[str]) -> dict:
+    overrides = {}
+    for assignment in assignments:
+        key, separator, value = assignment.partition("=")
+        if not separator:
+            raise ProfileError(f"--set {assignment}: write KEY=VALUE, such as grpo.max_steps=20")
+        overrides[key] = yaml.safe_load(value)
+    return overrides
+
+
+if __name__ == "__main__":
+    sys.exit(main())

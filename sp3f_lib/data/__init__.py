@@ -1,0 +1,1 @@
+"""Problems, rows and where they come from."""

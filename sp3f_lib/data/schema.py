@@ -1,0 +1,142 @@
+r"""Rows: one problem in one language, in the schema of the SP3F authors' released data, read and written unchanged.
+
+| field | what |
+| --- | --- |
+| `query`, `solution` | the English question and its English step-by-step solution, the judge's privileged reference |
+| `raw_prompt`, `translated_solution` | the same two in the language of the row |
+| `input` | chat messages: the translated instruction as system, the translated question as user |
+| `messages`, `output` | `input` and the assistant's turn; the assistant's text |
+| `reward_model` | `{"ground_truth": answer}`, a string |
+| `extra_info` | `{"ground_truth", "lang", "task", "id"}`; rows with equal `id` are one problem in several languages |
+| `data_source` | where the problem comes from |
+
+Only `solution`, `reward_model`, `input` and `extra_info.lang` must be there; SFT needs `translated_solution` as well.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from sp3f_lib.languages import get_language
+from sp3f_lib.runs import atomic_path
+
+FIELDS = (
+    "data_source", "query", "raw_prompt", "solution", "translated_solution",
+    "input", "messages", "output", "reward_model", "extra_info",
+)  # fmt: skip
+REQUIRED = ("solution", "input", "reward_model", "extra_info")
+
+
+class RowError(ValueError):
+    """Data that cannot be used; the message names file, row and field."""
+
+
+def make_row(
+    *, id: str, lang: str, query: str, solution: str, question: str, translated: str | None, answer: str, task: str
+) -> dict:
+    """One row in the full schema, from its texts."""
+    prompt = [
+        {"role": "system", "content": get_language(lang).instruction},
+        {"role": "user", "content": question},
+    ]
+    return {
+        "data_source": task,
+        "query": query,
+        "raw_prompt": question,
+        "solution": solution,
+        "translated_solution": translated,
+        "input": prompt,
+        "messages": [*prompt, {"role": "assistant", "content": translated}] if translated else prompt,
+        "output": translated,
+        "reward_model": {"ground_truth": str(answer)},
+        "extra_info": {"ground_truth": str(answer), "lang": lang, "task": task, "id": id},
+    }
+
+
+def problem_id(row: dict) -> str:
+    """What rows of one problem share over languages: `extra_info.id`, else a hash of the English question or solution."""
+    if given := row["extra_info"].get("id"):
+        return str(given)
+    english = row.get("query") or row["solution"]
+    return hashlib.sha256(english.encode()).hexdigest()[:16]
+
+
+def english_question(row: dict) -> str:
+    """The question as the judge reads it: `query`, or the user's turn where a row has none."""
+    return row.get("query") or row["input"][-1]["content"]
+
+
+def check_rows(rows: list[dict], where: str | Path, for_sft: bool = False) -> list[dict]:
+    """Returns `rows` if every one can be used; otherwise `RowError` naming file, row (from 0) and field."""
+    if not rows:
+        raise RowError(f"{where}: there are no rows")
+    seen: dict[tuple[str, str], int] = {}
+    for number, row in enumerate(rows):
+        place = f"{where}, row {number}"
+        _check_row(row, place, for_sft)
+        key = (problem_id(row), row["extra_info"]["lang"])
+        if key in seen:
+            raise RowError(f"{place}: problem {key[0]!r} in {key[1]!r} is there already, in row {seen[key]}")
+        seen[key] = number
+    return rows
+
+
+def _check_row(row: dict, place: str, for_sft: bool) -> None:
+    for field in REQUIRED + (("translated_solution",) if for_sft else ()):
+        if field not in row:
+            raise RowError(f"{place}: field {field!r} is missing; the row has {sorted(row)}")
+        if row[field] is None or row[field] == "":
+            raise RowError(f"{place}: field {field!r} is empty")
+    for field in ("solution", "translated_solution"):
+        if not isinstance(row.get(field), str | None):
+            raise RowError(f"{place}: field {field!r} must be text, not {type(row[field]).__name__}")
+    lang = row["extra_info"].get("lang")
+    try:
+        get_language(lang)
+    except ValueError as error:
+        raise RowError(f"{place}: field 'extra_info.lang': {error}") from None
+    truth = row["reward_model"].get("ground_truth") if isinstance(row["reward_model"], dict) else None
+    if not isinstance(truth, str) or not truth.strip():
+        raise RowError(f"{place}: field 'reward_model.ground_truth' must be a non-empty text, not {truth!r}")
+    turns = [turn.get("role") for turn in row["input"]] if isinstance(row["input"], list) else row["input"]
+    if turns not in (["system", "user"], ["user"]):
+        raise RowError(f"{place}: field 'input' must be a system and a user message, not {turns!r}")
+
+
+def read_rows(path: Path, for_sft: bool = False) -> list[dict]:
+    """Rows from a `.parquet` or `.jsonl` file, checked."""
+    path = Path(path)
+    if not path.is_file():
+        raise RowError(f"{path}: there is no such file")
+    if path.suffix == ".parquet":
+        try:
+            rows = pa.parquet.read_table(path).to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise RowError(f"{path}: not a readable parquet file (cut off?): {error}") from None
+    elif path.suffix == ".jsonl":
+        rows = [_json_line(line, f"{path}, line {n}") for n, line in enumerate(path.open(encoding="utf-8"), 1)]
+    else:
+        raise RowError(f"{path}: rows are read from .parquet or .jsonl")
+    return check_rows(rows, path, for_sft)
+
+
+def _json_line(line: str, place: str) -> dict:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise RowError(f"{place}: not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise RowError(f"{place}: not a JSON object")
+    return row
+
+
+def write_rows(rows: list[dict], path: Path) -> Path:
+    """Writes checked rows as parquet, atomically."""
+    check_rows(rows, path)
+    with atomic_path(Path(path)) as temporary:
+        pd.DataFrame(rows).to_parquet(temporary, index=False)
+    return path

@@ -1,0 +1,1 @@
+"""Sampling, scoring and intervals."""

@@ -1,0 +1,47 @@
+"""One look for all figures: the order and colour of every method and language, and how a figure is saved."""
+
+from pathlib import Path
+
+import matplotlib
+
+FIGURES = Path("figures")
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+METHOD_COLOURS = {
+    "base": "#7f7f7f",
+    "sft": "#56B4E9",
+    "rlvr": "#E69F00",
+    "judge_unprivileged": "#CC79A7",
+    "judge_only": "#F0E442",
+    "sp3f": "#009E73",
+}
+METHOD_NAMES = {
+    "base": "Base",
+    "sft": "SFT",
+    "rlvr": "RLVR",
+    "judge_unprivileged": "Judge without reference",
+    "judge_only": "Judge only",
+    "sp3f": "SP3F",
+}
+METHOD_MARKERS = {"base": "o", "sft": "s", "rlvr": "^", "judge_unprivileged": "v", "judge_only": "P", "sp3f": "D"}
+WIDTH = 7.0  # inches
+
+
+def apply_theme() -> None:
+    """Fonts, grid and resolution of all figures."""
+    import seaborn
+
+    seaborn.set_theme(context="notebook", style="whitegrid", font_scale=0.85)
+    matplotlib.rcParams.update({"figure.dpi": 110, "savefig.dpi": 200, "savefig.bbox": "tight", "pdf.fonttype": 42})
+
+
+def save_figure(figure, table, name: str, folder: Path | None = None) -> Path:
+    """Writes `name`.pdf, .png and .csv (the table that the figure is drawn from); returns the PNG's path.
+
+    The files carry no date, so equal results make equal files.
+    """
+    folder = Path(folder or FIGURES)
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+    figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+    figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+    return folder / f"{name}.png"

@@ -1,0 +1,255 @@
+"""Profiles: one YAML file says everything about an experiment, and nothing in it can be misspelt.
+
+The sections `sft`, `base` and `grpo` hold fields of TRL's own `SFTConfig` and `GRPOConfig`, the others fields of the classes
+below. `regimes` and `sources` are named sets of changes, chosen by `regime` and `data.source`. Overrides (notebook
+parameters, `--set`) are dotted: `{"grpo.max_steps": 20}`. Order: file, source, regime, overrides.
+"""
+
+import ast
+from difflib import get_close_matches
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from sp3f_lib.languages import get_language
+
+FOLDER = Path(__file__).parent / "profiles"
+_TRL_SECTIONS = {"base": "SFTConfig", "sft": "SFTConfig", "grpo": "GRPOConfig"}
+# Set by the stages themselves; a profile that sets them would break resuming or the run directories.
+_OURS = {"output_dir", "seed", "data_seed", "reward_weights", "log_completions", "logging_dir", "report_to"}
+
+
+class ProfileError(ValueError):
+    """A profile or an override that cannot be right; the message names the key and the nearest known one."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Model(_Section):
+    """Where the base model comes from: `lab` trains it from scratch, else a model directory or a hub id."""
+
+    path: str = "lab"
+    revision: str | None = None
+    torch_dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class LabModel(_Section):
+    """The lab's base model: a Llama from configuration, and the mix of languages that makes it English-dominant."""
+
+    hidden_size: int = 128
+    layers: int = 4
+    heads: int = 4
+    intermediate_size: int = 384
+    vocab_size: int = 2048
+    problems: int = 48000
+    threads: int | None = None
+    shares: dict[str, float] = Field(default_factory=dict, description="share of the mix by language; the rest is English")
+    answered_in_english: float = 0.7
+    without_steps: float = 0.25
+
+
+class Data(_Section):
+    """Which problems, in which languages. Numbers are problems per language."""
+
+    source: Literal["lab", "mgsm", "rows"] = "lab"
+    folder: str | None = None
+    languages: tuple[str, ...]
+    rl_languages: tuple[str, ...] | None = None
+    eval_languages: tuple[str, ...] | None = None
+    sft_problems: int = Field(gt=0)
+    sft_operations: tuple[int, ...] = (2, 3, 4)
+    rl_problems: int = Field(gt=0)
+    rl_operations: tuple[int, ...] = (2, 3, 4)
+    eval_problems: int = Field(gt=0)
+    eval_operations: tuple[int, ...] | None = None
+
+    @field_validator("languages", "rl_languages", "eval_languages")
+    @classmethod
+    def _known(cls, codes):
+        for code in codes or ():
+            get_language(code)
+        return codes
+
+
+class Rewards(_Section):
+    """Weights of the four terms of the reward (SP3F: all 1), and the fidelity threshold."""
+
+    accuracy: float = 1.0
+    parseable: float = 1.0
+    fidelity: float = 1.0
+    win_rate: float = 1.0
+    threshold: float = Field(0.7, ge=0, le=1)
+
+
+class Judge(_Section):
+    """The pairwise judge: its name, what it is shown beside the question, and which pairs it compares."""
+
+    name: Literal["alignment"] = "alignment"
+    privilege: Literal["none", "solution"] = "solution"
+    schedule: Literal["all_ordered", "balanced"] = "balanced"
+
+
+class Evaluation(_Section):
+    """Sampling of the evaluation: `samples` per problem at `temperature` and `top_p`, and one greedy answer."""
+
+    samples: int = Field(8, gt=0)
+    temperature: float = 0.7
+    top_p: float = 0.8
+    max_new_tokens: int = 2048
+    batch_size: int = 128
+
+
+class Profile(_Section):
+    """Everything about one experiment, checked."""
+
+    name: str
+    seed: int = 0
+    regime: str = "warm"
+    threads: int | None = None
+    parallel: int = Field(1, gt=0, description="stages that run side by side on this machine")
+    arms: tuple[str, ...]
+    model: Model = Model()
+    lab: LabModel = LabModel()
+    data: Data
+    base: dict[str, Any] = Field(default_factory=dict)
+    sft: dict[str, Any]
+    grpo: dict[str, Any]
+    rewards: Rewards = Rewards()
+    judge: Judge = Judge()
+    evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _trl_fields(self):
+        for section, cls in _TRL_SECTIONS.items():
+            known = trl_fields(cls)
+            for key in getattr(self, section):
+                if key in _OURS:
+                    raise ValueError(f"{section}.{key} is set by the stage itself; remove it from the profile")
+                if key not in known:
+                    raise ValueError(f"unknown key {section}.{key}{nearest(key, known)} (fields of TRL's {cls})")
+        return self
+
+
+def load_profile(name: str | Path, overrides: dict | None = None, **parameters) -> Profile:
+    """The profile `name` (lab, gpu1, paper, or the path of a YAML file) with changes, or `ProfileError`.
+
+    `parameters` are the top-level choices of a notebook (`seed=1`, `regime="cold"`, `source="mgsm"`, `folder=...`,
+    `model=...`); those that are None are ignored. `overrides` are dotted or nested and win over everything.
+
+    >>> load_profile("lab", {"grpo.max_steps": 3}).grpo["max_steps"]
+    3
+    """
+    raw = _read(name)
+    short = {"source": "data.source", "folder": "data.folder", "model": "model.path"}
+    chosen = {short.get(k, k): v for k, v in parameters.items() if v is not None and v != ""}
+    overrides = chosen | _flatten(overrides or {})
+    regimes, sources = raw.pop("regimes", {}), raw.pop("sources", {})
+    regime = overrides.get("regime", raw.get("regime", "warm"))
+    source = overrides.get("data.source", raw.get("data", {}).get("source", "lab"))
+    if source in sources:
+        raw = _merge(raw, sources[source])
+    if regimes:
+        if regime not in regimes:
+            raise ProfileError(f"unknown regime {regime!r} in profile {name}{nearest(regime, regimes)}")
+        raw = _merge(raw, regimes[regime])
+    for key, value in overrides.items():
+        raw = _merge(raw, _nest(key, value))
+    try:
+        return Profile.model_validate(raw)
+    except ValidationError as error:
+        raise ProfileError(_explain(error, name)) from None
+
+
+def nearest(word: str, known) -> str:
+    """The end of an error message: the known word nearest to `word`, or all of them."""
+    near = get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)
+    return f"; nearest known: {near[0]!r}" if near else f"; known: {', '.join(sorted(map(str, known)))}"
+
+
+def profile_names() -> list[str]:
+    """The profiles in the repository."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def save_profile(profile: Profile, path: Path) -> Path:
+    """Writes the resolved profile, so that another process runs exactly this one."""
+    from sp3f_lib.runs import write_text
+
+    write_text(path, yaml.safe_dump(profile.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    return path
+
+
+@cache
+def trl_fields(cls: str) -> frozenset[str]:
+    """Field names of a TRL config class, read from the source of the installed TRL and transformers.
+
+    Importing TRL takes five seconds; a notebook that only checks a spelling should not wait for that.
+    """
+    trl, transformers = (Path(find_spec(name).origin).parent for name in ("trl", "transformers"))
+    places = {
+        "SFTConfig": trl / "trainer" / "sft_config.py",
+        "GRPOConfig": trl / "trainer" / "grpo_config.py",
+        "_BaseConfig": trl / "trainer" / "base_config.py",
+        "TrainingArguments": transformers / "training_args.py",
+    }
+    for node in ast.parse(places[cls].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name == cls:
+            own = {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
+            bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id in places]
+            return frozenset(own.union(*(trl_fields(base) for base in bases)))
+    raise ProfileError(f"no class {cls} in {places[cls]}: this TRL is not the one that the constraints file pins")
+
+
+def _read(name: str | Path) -> dict:
+    path = Path(name) if str(name).endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise ProfileError(f"unknown profile {str(name)!r}{nearest(str(name), profile_names())}; or give a .yaml file")
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(raw, dict):
+        raise ProfileError(f"{path} is not a mapping of sections")
+    return raw
+
+
+def _merge(old: dict, new: dict) -> dict:
+    merged = dict(old)
+    for key, value in new.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _flatten(nested: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in nested.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _nest(dotted: str, value) -> dict:
+    for part in reversed(dotted.split(".")):
+        value = {part: value}
+    return value
+
+
+def _explain(error: ValidationError, name) -> str:
+    lines = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            section = Profile
+            for part in item["loc"][:-1]:
+                section = section.model_fields[part].annotation
+            lines.append(f"unknown key {where}{nearest(item['loc'][-1], section.model_fields)}")
+        elif item["type"] == "literal_error":
+            known = item["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+            lines.append(f"{where}: unknown value {item['input']!r}{nearest(item['input'], known)}")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            lines.append(f"{where}: {message}" if where else message)
+    return f"profile {name}: " + "\n  ".join(lines)

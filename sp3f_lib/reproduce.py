@@ -1,0 +1,118 @@
+"""Runs the notebooks headless with papermill, those that are not up to date, and prints the result.
+
+A notebook is up to date if it was run with these parameters by this code and the figures it wrote are still there. The
+executed copies, with their outputs, are kept beside the runs: `runs/<profile>/notebooks/<name>/<key>/<name>.ipynb`.
+"""
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+from sp3f_lib.profiles import ProfileError, load_profile, nearest
+from sp3f_lib.runs import MANIFEST, StageError, run_stage, sha256_file, write_text
+from sp3f_lib.stages import RUNS
+
+NOTEBOOKS = Path("notebooks")
+MAIN_JOB = ("01_data_prep", "02_sft", "03_rl_sp3f", "05_pareto")
+ARTEFACTS = "artefacts.json"
+
+
+def reproduce(profile: str, parameters: dict, names: list[str]) -> int:
+    """Runs `names` (numbers or names; the main job if empty) in order. `parameters` go to every notebook."""
+    if not NOTEBOOKS.is_dir():
+        raise StageError(f"there is no {NOTEBOOKS}/ here: run this in the repository's folder")
+    resolved = load_profile(profile, **parameters)
+    folder = figures_folder(resolved)
+    chosen = [_find(name) for name in names or MAIN_JOB]
+    began, ran = time.monotonic(), 0
+    for number, path in enumerate(chosen, 1):
+        head = f"[{number}/{len(chosen)}] {path.stem}"
+        done = _run(path, resolved, {"profile": profile, **parameters, "figures": str(folder)}, head)
+        ran += done
+    minutes = (time.monotonic() - began) / 60
+    print(f"\n{ran} of {len(chosen)} notebooks run in {minutes:.1f} min." if ran else "\nNothing to do: all is up to date.")
+    _print_result(folder)
+    return 0
+
+
+def figures_folder(profile) -> Path:
+    """`figures/` for the lab's default, a folder of its own for everything else, so that no run overwrites another's."""
+    changes = [profile.data.source] if profile.data.source != "lab" else []
+    changes += [Path(profile.model.path).name] if profile.model.path != "lab" else []
+    changes += [f"seed{profile.seed}"] if profile.seed else []
+    changes = changes if profile.name == "lab" else [profile.name, *changes]
+    return Path("figures") / "-".join(changes) if changes else Path("figures")
+
+
+def _find(name: str) -> Path:
+    known = {path.stem: path for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    matches = [path for stem, path in known.items() if stem == name or stem.split("_")[0] == name]
+    if not matches:
+        raise ProfileError(f"unknown notebook {name!r}{nearest(name, known)}")
+    return matches[0]
+
+
+def _run(path: Path, profile, parameters: dict, head: str) -> bool:
+    """Executes one notebook unless it is up to date; returns whether it was executed."""
+    executed = []
+
+    def work(directory: Path) -> None:
+        executed.append(True)
+        print(f"\n{head}: running", flush=True)
+        _execute(path, directory, parameters)
+        written = json.loads((directory / ARTEFACTS).read_text()) if (directory / ARTEFACTS).is_file() else {}
+        print(f"{head}: wrote {len(written)} files" if written else f"{head}: done", flush=True)
+
+    settings = {"profile": profile.model_dump(mode="json"), "parameters": parameters}
+    where = {"settings": settings, "inputs": {"notebook": path}, "code": (".",), "outputs": ("*.ipynb", ARTEFACTS)}
+    directory = run_stage(RUNS / profile.name / "notebooks", path.stem, work, **where)
+    if not executed and (lost := _lost(directory)):
+        print(f"{head}: {lost} is gone or was changed; writing it again", flush=True)
+        (directory / MANIFEST).unlink()
+        run_stage(RUNS / profile.name / "notebooks", path.stem, work, **where)
+    elif not executed:
+        print(f"{head}: up to date", flush=True)
+    return bool(executed)
+
+
+def _execute(path: Path, directory: Path, parameters: dict) -> None:
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.WARNING)
+    out, before = directory / path.name, _snapshot(Path(parameters["figures"]))
+    try:
+        papermill.execute_notebook(
+            str(path), str(out), parameters=parameters, progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr
+        )
+    except papermill.PapermillExecutionError as error:
+        raise StageError(f"{path.name}, cell {error.exec_count}: {error.ename}: {error.evalue}\n(see {out})") from None
+    after = _snapshot(Path(parameters["figures"]))
+    written = {name: hash for name, hash in after.items() if before.get(name, (0, ""))[0] != hash[0]}
+    write_text(directory / ARTEFACTS, json.dumps({name: hash for name, (_, hash) in written.items()}, indent=1))
+
+
+def _snapshot(folder: Path) -> dict[str, tuple[int, str]]:
+    files = [p for p in folder.glob("*") if p.suffix in (".png", ".pdf", ".csv")]
+    return {str(p): (p.stat().st_mtime_ns, sha256_file(p)) for p in files}
+
+
+def _lost(directory: Path) -> str | None:
+    written = json.loads((directory / ARTEFACTS).read_text())
+    return next((n for n, hash in written.items() if not Path(n).is_file() or sha256_file(Path(n)) != hash), None)
+
+
+def _print_result(folder: Path) -> None:
+    table, figure = folder / "pareto.csv", folder / "pareto.png"
+    if not table.is_file():
+        return
+    import pandas as pd
+
+    print("\nAccuracy and language fidelity in %, mean over languages, 95 % interval, 8 samples a problem:\n")
+    print(f"{'regime':<8}{'method':<26}{'accuracy':>20}{'fidelity':>22}{'problems':>10}{'answers':>9}")
+    for row in pd.read_csv(table).itertuples():
+        accuracy = f"{row.accuracy:6.1f} [{row.accuracy_low:5.1f}, {row.accuracy_high:5.1f}]"
+        fidelity = f"{row.fidelity:6.1f} [{row.fidelity_low:5.1f}, {row.fidelity_high:5.1f}]"
+        print(f"{row.regime:<8}{row.method:<26}{accuracy:>20}{fidelity:>22}{row.problems:>10}{row.answers:>9}")
+    print(f"\nFigure: {figure}  (and .pdf; the table: {table})")

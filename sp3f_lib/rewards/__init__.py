@@ -1,0 +1,1 @@
+"""Answers, language fidelity, and the terms of the reward."""

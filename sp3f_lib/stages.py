@@ -1,0 +1,166 @@
+"""The flow of SP3F as stages: data -> (base) -> sft -> policy -> evaluation.
+
+Each function returns the directory of its finished stage and first makes whatever it needs that is not there yet, so asking
+for the last one is enough. Nothing that is finished is done again.
+"""
+
+from pathlib import Path
+
+from sp3f_lib.data.schema import read_rows, write_rows
+from sp3f_lib.profiles import Profile, ProfileError
+from sp3f_lib.runs import run_stage
+
+RUNS = Path("runs")
+# The arms of stage 2 (the paper's ablation): what each changes in the profile.
+ARMS: dict[str, dict] = {
+    "rlvr": {"rewards.win_rate": 0.0},
+    "judge_unprivileged": {"judge.privilege": "none"},
+    "sp3f": {"judge.privilege": "solution"},
+    "judge_only": {"rewards.accuracy": 0.0, "rewards.parseable": 0.0, "rewards.fidelity": 0.0},
+}
+START = ("base", "sft")
+_REWARD_CODE = ("rewards", "judges", "languages.py")
+_MODEL_FILES = ("model/*",)
+
+
+def check_method(method: str) -> str:
+    """`method` if it is base, sft or an arm; `ProfileError` naming the nearest known one otherwise."""
+    from sp3f_lib.profiles import nearest
+
+    if method not in (*START, *ARMS):
+        raise ProfileError(f"unknown arm {method!r}{nearest(method, (*START, *ARMS))}")
+    return method
+
+
+def data(profile: Profile) -> Path:
+    """The rows of the three splits: `sft.parquet`, `rl.parquet`, `eval.parquet`."""
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.data.sources import load_splits
+
+        exclude = frozenset()
+        if profile.data.source == "lab" and profile.model.path == "lab":
+            from sp3f_lib.training.lab_model import base_problems
+
+            exclude = frozenset(problem.id for problem in base_problems(profile.lab, profile.seed))
+        for name, rows in load_splits(profile.data, profile.seed, exclude).items():
+            write_rows(rows, directory / f"{name}.parquet")
+            print(f"data: {len(rows)} rows for {name}", flush=True)
+
+    settings = {"data": profile.data.model_dump(), "seed": profile.seed, "lab": _lab(profile)}
+    inputs = {"folder": profile.data.folder} if profile.data.folder else {}
+    return _stage(profile, "data", work, settings, inputs, ("data", "languages.py"), ("*.parquet",))
+
+
+def base(profile: Profile) -> Path | str:
+    """The base model: the lab's own (trained here), or the directory or hub id that the profile names."""
+    path = profile.model.path
+    if path != "lab":
+        if _looks_like_a_path(path) and not Path(path).is_dir():
+            raise ProfileError(f"model.path: there is no directory {path!r}; give a model directory, a hub id, or 'lab'")
+        return path
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.training.common import set_up
+        from sp3f_lib.training.sft import train_base
+
+        set_up(profile.lab.threads or profile.threads)
+        train_base(directory, profile)
+
+    settings = {"lab": _lab(profile), "base": profile.base, "seed": profile.seed}
+    code = ("training/sft.py", "training/lab_model.py", "data/lab.py", "data/lab_text", "languages.py")
+    return _stage(profile, "base", work, settings, {}, code, _MODEL_FILES) / "model"
+
+
+def sft(profile: Profile) -> Path:
+    """Stage 1: the base model fine-tuned on the translated solutions."""
+    rows_path, start = data(profile) / "sft.parquet", base(profile)
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.training.common import set_up
+        from sp3f_lib.training.sft import train_sft
+
+        set_up(profile.threads)
+        train_sft(directory, profile, str(start), read_rows(rows_path, for_sft=True), f"sft {profile.regime}")
+
+    settings = {"sft": profile.sft, "seed": profile.seed, "threads": profile.threads, "model": profile.model.model_dump()}
+    inputs = {"rows": rows_path, "base": start}
+    return _stage(profile, f"sft-{profile.regime}", work, settings, inputs, ("training/sft.py",), _MODEL_FILES) / "model"
+
+
+def policy(profile: Profile, arm: str) -> Path:
+    """Stage 2: the SFT model trained by GRPO with the rewards and the judge of one arm."""
+    check_method(arm)
+    changed = apply_arm(profile, arm)
+    rows_path, start = data(profile) / "rl.parquet", sft(profile)
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.training.common import set_up
+        from sp3f_lib.training.grpo import train_policy
+
+        set_up(profile.threads)
+        train_policy(directory, changed, str(start), read_rows(rows_path), f"{arm} {profile.regime}")
+
+    settings = {
+        "grpo": changed.grpo,
+        "rewards": changed.rewards.model_dump(),
+        "judge": changed.judge.model_dump() if changed.rewards.win_rate else None,
+        "seed": profile.seed,
+        "threads": profile.threads,
+    }
+    inputs = {"rows": rows_path, "start": start}
+    code = ("training/grpo.py", *_REWARD_CODE)
+    return _stage(profile, f"{arm}-{profile.regime}", work, settings, inputs, code, _MODEL_FILES) / "model"
+
+
+def model(profile: Profile, method: str) -> Path | str:
+    """The model directory (or hub id) of base, sft, or an arm of stage 2."""
+    if method == "base":
+        return base(profile)
+    return sft(profile) if method == "sft" else policy(profile, method)
+
+
+def evaluation(profile: Profile, method: str) -> Path:
+    """The scored answers of one model on the evaluation split."""
+    check_method(method)
+    rows_path, path = data(profile) / "eval.parquet", model(profile, method)
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.evaluation.evaluate import evaluate_model
+        from sp3f_lib.training.common import set_up
+
+        set_up(profile.threads)
+        evaluate_model(directory, profile, str(path), read_rows(rows_path), f"evaluate {method} {profile.regime}")
+
+    settings = {
+        "evaluation": profile.evaluation.model_dump(),
+        "threshold": profile.rewards.threshold,
+        "threads": profile.threads,
+    }
+    code = ("evaluation/evaluate.py", "evaluation/generate.py", "judges/alignment.py", "rewards", "languages.py")
+    inputs = {"rows": rows_path, "model": path}
+    return _stage(profile, f"evaluation-{method}-{profile.regime}", work, settings, inputs, code, ("samples.parquet",))
+
+
+STAGES = {"data": data, "base": base, "sft": sft, "grpo": policy, "evaluate": evaluation}
+
+
+def apply_arm(profile: Profile, arm: str) -> Profile:
+    """The profile with an arm's changes."""
+    changed = profile.model_dump()
+    for key, value in ARMS[arm].items():
+        section, field = key.split(".")
+        changed[section][field] = value
+    return Profile.model_validate(changed)
+
+
+def _stage(profile, stage, work, settings, inputs, code, outputs) -> Path:
+    return run_stage(RUNS / profile.name, stage, work, settings=settings, inputs=inputs, code=code, outputs=outputs)
+
+
+def _lab(profile: Profile) -> dict | None:
+    return profile.lab.model_dump() if profile.model.path == "lab" else None
+
+
+def _looks_like_a_path(path: str) -> bool:
+    return path.startswith((".", "/", "~")) or path.count("/") != 1
