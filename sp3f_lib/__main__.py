@@ -8,6 +8,7 @@ Each verb makes whatever comes before it and is not there yet.
 """
 
 import argparse
+import os
 import sys
 
 import yaml
@@ -20,6 +21,8 @@ from sp3f_lib.runs import StageError
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; errors of the user's making are one message, without a traceback."""
     options = _parser().parse_args(arguments)
+    # Threads that wait in a loop slow each other down many times over as soon as something else runs on the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         if options.verb == "reproduce":
             from sp3f_lib.reproduce import reproduce
@@ -58,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = verbs.add_parser(verb, help=text)
         sub.add_argument("--profile", default="lab", help=f"{', '.join(profile_names())}, or a .yaml file")
         sub.add_argument("--seed", type=int)
-        sub.add_argument("--source", help="lab, mgsm or rows")
+        sub.add_argument("--source", help="lab, mgsm, sp3f (the released training data) or rows")
         sub.add_argument("--folder", help="folder of the source's files (default: the hub)")
         sub.add_argument("--model", help="model directory or hub id in place of the profile's")
         sub.add_argument("--traceback", action="store_true", help="show where an error comes from")

@@ -64,7 +64,8 @@ def end_with_parent() -> None:
     if os.environ.get(CHILD):
 
         def wait():
-            sys.stdin.buffer.read()
+            while os.read(0, 1024):  # not sys.stdin, whose lock would trouble the interpreter's end
+                pass
             os._exit(1)
 
         threading.Thread(target=wait, daemon=True).start()

@@ -45,6 +45,7 @@ class LabModel(_Section):
     hidden_size: int = 128
     layers: int = 4
     heads: int = 4
+    key_value_heads: int = 1
     intermediate_size: int = 384
     vocab_size: int = 2048
     problems: int = 48000
@@ -57,7 +58,7 @@ class LabModel(_Section):
 class Data(_Section):
     """Which problems, in which languages. Numbers are problems per language."""
 
-    source: Literal["lab", "mgsm", "rows"] = "lab"
+    source: Literal["lab", "mgsm", "rows", "sp3f"] = "lab"
     folder: str | None = None
     languages: tuple[str, ...]
     rl_languages: tuple[str, ...] | None = None
@@ -88,11 +89,26 @@ class Rewards(_Section):
 
 
 class Judge(_Section):
-    """The pairwise judge: its name, what it is shown beside the question, and which pairs it compares."""
+    """The pairwise judge: its name, what it is shown beside the question, and which pairs it compares.
 
-    name: Literal["alignment"] = "alignment"
+    From `model` on, the fields are those of `api`. `temperature: null` sends none, for models that accept only their own.
+    """
+
+    name: Literal["alignment", "api"] = "alignment"
     privilege: Literal["none", "solution"] = "solution"
     schedule: Literal["all_ordered", "balanced"] = "balanced"
+    model: str | None = None
+    temperature: float | None = Field(0.0, ge=0, le=2)  # ours: the same pair gets the same verdict, as far as a server can
+    max_tokens: int = Field(1024, gt=0)
+    concurrency: int = Field(32, gt=0)
+    timeout_seconds: float = Field(120.0, gt=0)
+    max_retries: int = Field(5, ge=0)
+
+    @model_validator(mode="after")
+    def _api_has_a_model(self):
+        if self.name == "api" and not self.model:
+            raise ValueError("the judge 'api' needs judge.model, such as gpt-4o-mini")
+        return self
 
 
 class Evaluation(_Section):
@@ -111,6 +127,7 @@ class Profile(_Section):
     name: str
     seed: int = 0
     regime: str = "warm"
+    experiments: tuple[str, ...] = ("warm",)  # the regimes that the notebooks run
     threads: int | None = None
     parallel: int = Field(1, gt=0, description="stages that run side by side on this machine")
     arms: tuple[str, ...]
@@ -150,10 +167,10 @@ def load_profile(name: str | Path, overrides: dict | None = None, **parameters) 
     chosen = {short.get(k, k): v for k, v in parameters.items() if v is not None and v != ""}
     overrides = chosen | _flatten(overrides or {})
     regimes, sources = raw.pop("regimes", {}), raw.pop("sources", {})
-    regime = overrides.get("regime", raw.get("regime", "warm"))
     source = overrides.get("data.source", raw.get("data", {}).get("source", "lab"))
     if source in sources:
         raw = _merge(raw, sources[source])
+    regime = overrides.get("regime", raw.get("regime", "warm"))
     if regimes:
         if regime not in regimes:
             raise ProfileError(f"unknown regime {regime!r} in profile {name}{nearest(regime, regimes)}")

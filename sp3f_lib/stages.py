@@ -129,8 +129,10 @@ def evaluation(profile: Profile, method: str) -> Path:
         from sp3f_lib.evaluation.evaluate import evaluate_model
         from sp3f_lib.training.common import set_up
 
+        revision = profile.model.revision if method == "base" else None
+
         set_up(profile.threads)
-        evaluate_model(directory, profile, str(path), read_rows(rows_path), f"evaluate {method} {profile.regime}")
+        evaluate_model(directory, profile, str(path), read_rows(rows_path), f"evaluate {method} {profile.regime}", revision)
 
     settings = {
         "evaluation": profile.evaluation.model_dump(),

@@ -17,12 +17,22 @@ SAMPLES = "samples.parquet"
 METRICS = ("accuracy", "fidelity")
 
 
-def evaluate_model(directory: Path, profile: Profile, model_path: str, rows: list[dict], label: str = "evaluate") -> None:
+def evaluate_model(
+    directory: Path,
+    profile: Profile,
+    model_path: str,
+    rows: list[dict],
+    label: str = "evaluate",
+    revision: str | None = None,
+) -> None:
     """Writes `samples.parquet`: one scored answer a line (columns: see `score`)."""
+    import torch
+
     from sp3f_lib.evaluation.generate import generate, load_model
     from sp3f_lib.training.common import progress_printer
 
-    model, tokenizer = load_model(model_path, profile.model.torch_dtype)
+    model, tokenizer = load_model(model_path, profile.model.torch_dtype, revision)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
     prompts = [row["input"] for row in rows]
     # One seed for all models and training seeds: the same problems, the same random numbers.
     completions = generate(model, tokenizer, prompts, profile.evaluation, 0, progress_printer(label))
@@ -54,7 +64,7 @@ def score(row: dict, text: str, threshold: float) -> dict:
 
 def read_samples(stages: dict[str, Path]) -> pd.DataFrame:
     """The scored answers of several finished evaluations, with a column `method` that names each."""
-    return pd.concat([pd.read_parquet(path / SAMPLES).assign(method=name) for name, path in stages.items()])
+    return pd.concat([pd.read_parquet(path / SAMPLES).assign(method=name) for name, path in stages.items()], ignore_index=True)
 
 
 def table(samples: pd.DataFrame, by: tuple[str, ...] = ("method",), greedy: bool = False) -> pd.DataFrame:

@@ -37,4 +37,20 @@ def wilson(p: float, n: float, z: float) -> tuple[float, float]:
     """Wilson's score interval for a share `p` of `n` (not necessarily whole) trials at quantile `z`."""
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # The interval holds p and stays inside [0, 1]; rounding must not say otherwise.
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
+
+
+def paired_difference(one, other, confidence: float = 0.95) -> dict:
+    """Mean of `one` - `other` over the problems that both hold (series indexed by problem), with a bootstrap interval.
+
+    Returns `difference`, `low`, `high`, `problems`; 10,000 resamples of problems, percentile method, fixed seed.
+    """
+    gaps = (one - other).dropna().to_numpy()
+    if len(gaps) < 2 or np.ptp(gaps) == 0:
+        mean = float(gaps.mean()) if len(gaps) else float("nan")
+        return {"difference": mean, "low": mean, "high": mean, "problems": len(gaps)}
+    found = stats.bootstrap(
+        (gaps,), np.mean, confidence_level=confidence, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    return {"difference": float(gaps.mean()), "low": float(found.low), "high": float(found.high), "problems": len(gaps)}

@@ -1,12 +1,18 @@
 """What every judge shares: a pair of responses to compare, a verdict, and the interface.
 
-A verdict is a preference of A in [0, 1], or no verdict with its reason: a judge that did not answer said nothing, and that is
-not a loss (the authors' code scores it 0.0). API, local, embedded and implicit-reward judges are interchangeable.
+A verdict is a preference of A in [0, 1], or no verdict with its reason: a judge that did not answer said nothing, and that
+is not a loss (the authors' code scores it 0.0). API, local, embedded and implicit-reward judges are interchangeable.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from sp3f_lib.runs import StageError
+
+
+class JudgeError(StageError):
+    """A judge that cannot work at all: no key, an endpoint that refuses everything. One failed pair is no verdict."""
 
 
 @dataclass(frozen=True)

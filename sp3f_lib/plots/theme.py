@@ -4,7 +4,7 @@ from pathlib import Path
 
 import matplotlib
 
-FIGURES = Path("figures")
+PUBLISHED = Path(__file__).parents[2] / "figures" / "published"
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 METHOD_COLOURS = {
     "base": "#7f7f7f",
@@ -34,12 +34,12 @@ def apply_theme() -> None:
     matplotlib.rcParams.update({"figure.dpi": 110, "savefig.dpi": 200, "savefig.bbox": "tight", "pdf.fonttype": 42})
 
 
-def save_figure(figure, table, name: str, folder: Path | None = None) -> Path:
+def save_figure(figure, table, name: str, folder: Path) -> Path:
     """Writes `name`.pdf, .png and .csv (the table that the figure is drawn from); returns the PNG's path.
 
     The files carry no date, so equal results make equal files.
     """
-    folder = Path(folder or FIGURES)
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
     figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})

@@ -20,8 +20,8 @@ _SCRIPT_LANGUAGE = {
 }  # fmt: skip
 # Candidates by script: the table's languages and the neighbours they are mistaken for.
 _CANDIDATES = {
-    "LATIN": "af az ca cs da de en es et eu fi fr ga hr hu id it lt lv ms nb nl pl pt ro sk sl sq sv sw tl tr vi yo",
-    "CYRILLIC": "ru uk bg be mk sr kk mn",
+    "LATIN": "af ca de en es fr id it ms nl pl pt sv sw tl tr vi yo",
+    "CYRILLIC": "ru uk bg sr",
     "ARABIC": "ar fa ur",
     "DEVANAGARI": "hi mr",
 }
@@ -34,6 +34,8 @@ _MASK = re.compile(
     re.DOTALL,
 )
 _SHORT = 30  # letters
+_SURE = 0.25  # how far ahead of the second language the first must be in a short sentence
+_UNSURE = "unsure"
 _SENTENCE = re.compile(r"[.!?:;。！？：；؟۔।॥\n]+")
 
 
@@ -45,24 +47,30 @@ def language_share(text: str, lang: str) -> float | None:
     """
     get_language(lang)
     weights: Counter[str | None] = Counter()
-    for segment in _segments(text):
-        for found, weight in _segment_languages(segment):
-            weights[found] += weight
+    for found, weight in _parts(text):
+        weights[found] += weight
     total = sum(weights.values())
     return weights[lang] / total if total else None
 
 
-def _segments(text: str) -> list[str]:
-    """The sentences of the masked text. Those too short to tell a language by are pooled into one segment, whatever their
-    order, because two words such as "Hay" or "stamps" look like many languages."""
-    sentences = [" ".join(part.split()) for part in _SENTENCE.split(_MASK.sub(" ", text))]
-    long = [sentence for sentence in sentences if _letters(sentence) >= _SHORT]
-    short = sorted(sentence for sentence in sentences if 0 < _letters(sentence) < _SHORT)
-    return [*long, " ".join(short)] if short else long
+def _parts(text: str) -> list[tuple[str | None, float]]:
+    """(language, weight) of every part of the masked text, one part per sentence and script.
 
-
-def _letters(sentence: str) -> int:
-    return sum(2 if "\u2e80" <= char <= "\uffef" else 1 for char in sentence if char.isalpha())
+    A short sentence counts on its own where the detector is sure; the others are pooled and judged together, whatever their
+    order, because words such as "Hay" or "stamps" look like many languages.
+    """
+    parts, pool = [], []
+    for sentence in (" ".join(part.split()) for part in _SENTENCE.split(_MASK.sub(" ", text))):
+        for script, words, weight in _by_script(sentence):
+            found = _language_of(script, words, sure=weight < _SHORT)
+            if found == _UNSURE:
+                pool.append((script, words, weight))
+            else:
+                parts.append((found, weight))
+    for script in sorted({script for script, _, _ in pool}):
+        words = " ".join(sorted(words for s, words, _ in pool if s == script))
+        parts.append((_language_of(script, words, sure=False), sum(w for s, _, w in pool if s == script)))
+    return parts
 
 
 def is_faithful(text: str, lang: str, threshold: float = THRESHOLD) -> bool:
@@ -72,8 +80,8 @@ def is_faithful(text: str, lang: str, threshold: float = THRESHOLD) -> bool:
 
 
 @lru_cache(maxsize=50_000)
-def _segment_languages(sentence: str) -> tuple[tuple[str | None, float], ...]:
-    """(language, weight) of the parts of one masked segment, one part per script; a language of None is unknown."""
+def _by_script(sentence: str) -> tuple[tuple[str, str, float], ...]:
+    """(script, its words, weight in letters) for each script in a masked sentence."""
     letters: Counter[str] = Counter()
     for char in sentence:
         if unicodedata.category(char)[0] in "LM":
@@ -81,7 +89,8 @@ def _segment_languages(sentence: str) -> tuple[tuple[str | None, float], ...]:
     if letters["HIRAGANA"] + letters["KATAKANA"]:
         # Japanese writes with kanji too: Han characters beside kana are Japanese.
         letters["HIRAGANA"] += letters.pop("CJK", 0) + letters.pop("KATAKANA", 0)
-    return tuple((_language_of(script, sentence), weight) for script, weight in letters.items() if weight)
+    words = [(word, {_script(char) for char in word if char.isalpha()}) for word in sentence.split()]
+    return tuple((s, " ".join(w for w, has in words if s in has), weight) for s, weight in letters.items() if weight)
 
 
 @lru_cache(maxsize=10_000)
@@ -92,23 +101,27 @@ def _script(char: str) -> str:
     return {"HALFWIDTH": "KATAKANA", "FULLWIDTH": "LATIN", "IDEOGRAPHIC": "CJK", "ZERO": "UNKNOWN"}.get(name, name)
 
 
-def _language_of(script: str, sentence: str) -> str | None:
+@lru_cache(maxsize=50_000)
+def _language_of(script: str, words: str, sure: bool) -> str | None:
+    """The language of words in one script; None if unknown, `_UNSURE` if `sure` is asked for and the detector is not."""
     if script in _SCRIPT_LANGUAGE:
         return _SCRIPT_LANGUAGE[script]
     if script not in _CANDIDATES:
         return None
-    part = " ".join(word for word in sentence.split() if any(_script(c) == script for c in word if c.isalpha()))
-    found = _detector(script).detect_language_of(part)
-    code = found.iso_code_639_1.name.lower() if found else None
+    found = _detector(script, sure).detect_language_of(words)
+    if found is None:
+        return _UNSURE if sure else None
+    code = found.iso_code_639_1.name.lower()
     return _SAME.get(code, code)
 
 
 @cache
-def _detector(script: str):
+def _detector(script: str, sure: bool):
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 
     codes = [getattr(IsoCode639_1, code.upper()) for code in _CANDIDATES[script].split()]
-    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).build()
+    builder = LanguageDetectorBuilder.from_iso_codes_639_1(*codes)
+    return (builder.with_minimum_relative_distance(_SURE) if sure else builder).build()
 
 
 def covered() -> set[str]:

@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging as transformers_logging
 
 from sp3f_lib.runs import StageError, write_text
@@ -22,8 +22,8 @@ COMPLETE = "COMPLETE"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 MODEL = "model"
-# What the trainer measures of the clock: different in every run, so kept out of the metrics.
-_CLOCK = {"step_time", "train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos"}
+# Kept out of the metrics, because they differ between equal runs: the clock, and TRL's count of tokens since the last start.
+_NOT_THE_RUN = {"step_time", "num_tokens"}
 
 
 def set_up(threads: int | None) -> None:
@@ -70,6 +70,7 @@ def train(trainer, directory: Path, label: str) -> None:
         return
     if trainer.is_world_process_zero():
         shutil.rmtree(directory / f".{MODEL}.partial", ignore_errors=True)
+    trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Recorder(directory, label))
     checkpoint = last_checkpoint(directory)
     try:
@@ -112,8 +113,10 @@ class Recorder(TrainerCallback):
 
     def on_log(self, args, state, control, **kwargs):
         if state.is_world_process_zero:
-            rows = [{k: v for k, v in row.items() if k not in _CLOCK} for row in state.log_history]
-            write_text(self.directory / METRICS, "".join(json.dumps(row) + "\n" for row in rows))
+            # The last row, without a loss, sums up the time since the last start: no metric of the run.
+            rows = [{k: v for k, v in row.items() if k not in _NOT_THE_RUN} for row in state.log_history if "loss" in row]
+            lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows)
+            write_text(self.directory / METRICS, lines)
 
     def on_step_end(self, args, state, control, **kwargs):
         tenth = 10 * state.global_step // state.max_steps

@@ -58,8 +58,8 @@ def train_tokenizer(recipe: LabModel, languages: tuple[str, ...], directory: Pat
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    # Letters with their combining marks (Indic scripts) stay together; everything else is cut at digits and punctuation.
-    words = Regex(r" ?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]|\s+")
+    # Letters with their combining marks (Indic scripts) stay together; a digit stands alone, with the space before it.
+    words = Regex(r" ?\\boxed\{| ?[\p{L}\p{M}]+| ?\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s+")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(words, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
@@ -100,7 +100,7 @@ def new_model(recipe: LabModel, tokenizer, seed: int):
         intermediate_size=recipe.intermediate_size,
         num_hidden_layers=recipe.layers,
         num_attention_heads=recipe.heads,
-        num_key_value_heads=recipe.heads,
+        num_key_value_heads=recipe.key_value_heads,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
         bos_token_id=None,

@@ -1,0 +1,39 @@
+# make reproduce | test | lab | clean | help
+PROFILE ?= lab
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
+# What make hands to every notebook: make reproduce SOURCE=mgsm FOLDER=data SEED=1 MODEL=path
+CHOICES := $(if $(SEED),--seed $(SEED)) $(if $(SOURCE),--source $(SOURCE)) $(if $(FOLDER),--folder $(FOLDER)) $(if $(MODEL),--model $(MODEL))
+
+.PHONY: help install reproduce test lab clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+install: $(READY)  ## the environment in .venv, with pinned versions (CPU)
+
+$(READY): constraints.txt pyproject.toml
+	@test -x $(BIN)/python || { echo "make: creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "make: installing pinned packages into $(VENV) (about 2 GB, once)"
+	@# torch first and pinned: asked for by another package, pip would bring gigabytes of CUDA.
+	@$(BIN)/pip install -q --disable-pip-version-check "torch==$$(sed -n 's/^torch==//p' constraints.txt)" $(TORCH_INDEX)
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,notebooks,judge,dev]'
+	@touch $@
+
+reproduce: $(READY)  ## notebooks 01, 02, 03, 05 headless: from problems to the Pareto picture
+	@$(BIN)/python -m sp3f_lib reproduce --profile $(PROFILE) $(CHOICES)
+
+test: $(READY)  ## ruff and pytest
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m pytest
+
+lab: $(READY)  ## JupyterLab in the repository's folder
+	@$(BIN)/jupyter lab
+
+clean:  ## removes the environment and caches; runs/ and figures/ stay
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

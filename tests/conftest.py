@@ -1,0 +1,54 @@
+"""What the tests share: the folder of real data, a row to break, a guard against endless work, repeatable hypothesis."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
+
+SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
+_LONGEST_SECONDS = 20
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of public data sets; the test is skipped where it is not there."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real data: there is no folder {SHARED_DATA}")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def good_row() -> dict:
+    """A row in the full schema, made afresh for each test, so that a test may break it."""
+    prompt = [{"role": "system", "content": r"Antworte in \boxed{}."}, {"role": "user", "content": "Wie viel ist 1 + 2?"}]
+    solution = r"1 + 2 = 3. Die Antwort ist also \boxed{3}."
+    return {
+        "data_source": "made up",
+        "query": "What is 1 + 2?",
+        "raw_prompt": "Wie viel ist 1 + 2?",
+        "solution": r"1 + 2 = 3. Therefore, the answer is \boxed{3}.",
+        "translated_solution": solution,
+        "input": prompt,
+        "messages": [*prompt, {"role": "assistant", "content": solution}],
+        "output": solution,
+        "reward_model": {"ground_truth": "3"},
+        "extra_info": {"ground_truth": "3", "lang": "de", "task": "made up", "id": "sum-1"},
+    }
+
+
+@pytest.fixture
+def never_endless():
+    """Turns work that would hang the suite into a failure; the limit is far beyond what the work needs."""
+
+    def give_up(*_):
+        raise TimeoutError(f"still at work after {_LONGEST_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(_LONGEST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

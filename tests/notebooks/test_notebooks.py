@@ -1,0 +1,94 @@
+"""Every notebook runs headless at toy size, in the order of their numbers, and leaves what it says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import papermill
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+TOY = REPOSITORY / "tests" / "toy.yaml"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("notebooks")
+
+
+def execute(path: Path, folder: Path, **parameters):
+    parameters = {"profile": str(TOY), "figures": "figures"} | parameters
+    out = folder / path.name
+    papermill.execute_notebook(str(path), str(out), parameters=parameters, cwd=str(folder), progress_bar=False)
+    return nbformat.read(out, as_version=4)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebook_runs_from_top_to_bottom(path, folder, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    notebook = execute(path, folder)
+    assert not [out for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == "error"]
+
+
+def test_the_figures_and_their_tables_are_there(folder):
+    if not (folder / "figures").is_dir():
+        pytest.skip("the notebooks were not run in this session")
+    names = {path.stem for path in (folder / "figures").iterdir()}
+    wanted = {"pareto", "sft_loss", *(f"{n}_{r}" for n in ("rl_curves", "languages", "sft_languages") for r in ("warm", "cold"))}
+    assert names == wanted
+    for name in names:
+        assert {path.suffix for path in (folder / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}
+
+
+def test_the_pareto_table_agrees_with_the_scored_answers(folder):
+    if not (folder / "figures").is_dir():
+        pytest.skip("the notebooks were not run in this session")
+    table = pd.read_csv(folder / "figures" / "pareto.csv").set_index(["regime", "method"])
+    assert set(table.index) == {
+        *(("warm", m) for m in ("base", "sft", "rlvr", "sp3f")),
+        *(("cold", m) for m in ("base", "sft", "judge_unprivileged", "sp3f")),
+    }
+    (path,) = folder.glob("runs/toy/evaluation-sft-warm/*/samples.parquet")
+    samples = pd.read_parquet(path)
+    sampled = samples[~samples.greedy]
+    assert len(sampled) == 3 * 2 * 2  # problems, languages, samples
+    assert table.loc[("warm", "sft"), "answers"] == len(sampled)
+    assert table.loc[("warm", "sft"), "accuracy"] == pytest.approx(100 * sampled.accuracy.mean())
+    assert table.loc[("warm", "sft"), "fidelity"] == pytest.approx(100 * sampled.fidelity.mean())
+
+
+def test_a_misspelt_parameter_stops_the_notebook_and_names_the_nearest(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    with pytest.raises(papermill.PapermillExecutionError, match="unknown notebook parameter 'overides'.*'overrides'"):
+        execute(NOTEBOOKS[0], tmp_path, overides={"grpo.max_steps": 1})
+
+
+def test_notebooks_are_committed_clean():
+    for path in NOTEBOOKS:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        assert not any(cell["outputs"] or cell["execution_count"] for cell in code), path
+        assert sum("parameters" in cell["metadata"].get("tags", []) for cell in code) == 1, path
+
+
+def test_reproduce_runs_once_and_then_finds_nothing_to_do(folder):
+    """The command behind `make reproduce`, on the runs that the notebooks above left."""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "sp3f_lib", "reproduce", "--profile", str(TOY), "01", "05"]
+    if not (folder / "notebooks").exists():
+        (folder / "notebooks").symlink_to(REPOSITORY / "notebooks")
+    first = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "2 of 2 notebooks run" in first.stdout
+    assert "accuracy" in first.stdout
+    second = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert "Nothing to do" in second.stdout
+    (folder / "figures" / "toy" / "pareto.png").unlink()
+    third = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert "1 of 2 notebooks run" in third.stdout, third.stdout
+    assert (folder / "figures" / "toy" / "pareto.png").is_file()

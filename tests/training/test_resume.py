@@ -1,0 +1,55 @@
+"""kill -9 in each training stage, then again: the same weights and metrics as a run that nobody disturbed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+TOY = Path(__file__).parents[1] / "toy.yaml"
+REPOSITORY = Path(__file__).parents[2]
+COMMAND = ["grpo", "--profile", str(TOY), "--arm", "sp3f", "--traceback"]
+# Runs the real command, with a callback that kills the process at a step, or while a checkpoint is being saved.
+KILLED = """
+import os, signal, sys
+from sp3f_lib.__main__ import main
+from sp3f_lib.training import common
+
+stage, step, where = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+original = getattr(common.Recorder, where)
+
+def killing(self, args, state, control, **kwargs):
+    if self.label.startswith(stage) and state.global_step == step:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(self, args, state, control, **kwargs)
+
+setattr(common.Recorder, where, killing)
+sys.exit(main(sys.argv[4:]))
+"""
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    wanted = [*folder.glob("runs/toy/*/*/model/model.safetensors"), *folder.glob("runs/toy/*/*/metrics.jsonl")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in wanted}
+
+
+def test_a_run_killed_in_every_stage_ends_with_the_same_weights_and_metrics(tmp_path):
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    calm.mkdir()
+    killed.mkdir()
+    done = run(calm, "-m", "sp3f_lib", *COMMAND)
+    assert done.returncode == 0, done.stderr
+    # Between checkpoints; before the checkpoint of step 4 is marked complete; after the last step but one.
+    for stage, step, where in (("base", 3, "on_step_end"), ("sft", 4, "on_save"), ("sp3f", 5, "on_step_end")):
+        stopped = run(killed, "-c", KILLED, stage, str(step), where, *COMMAND)
+        assert stopped.returncode == -signal.SIGKILL, stopped.stdout + stopped.stderr
+    done = run(killed, "-m", "sp3f_lib", *COMMAND)
+    assert done.returncode == 0, done.stderr
+    assert "goes on from step 4" in done.stdout
+    assert len(results(calm)) == 6
+    assert results(killed) == results(calm)
