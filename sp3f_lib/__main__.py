@@ -21,13 +21,15 @@ from sp3f_lib.runs import StageError
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; errors of the user's making are one message, without a traceback."""
     options = _parser().parse_args(arguments)
-    # Threads that wait in a loop slow each other down many times over as soon as something else runs on the machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that wait in an endless loop slow each other down many times over as soon as something else runs on the machine.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         if options.verb == "reproduce":
             from sp3f_lib.reproduce import reproduce
 
             return reproduce(options.profile, _parameters(options), options.notebooks)
+        if options.verb == "seeds":
+            return _seeds(options)
         from sp3f_lib.launch import end_with_parent
         from sp3f_lib.stages import STAGES
 
@@ -45,6 +47,21 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+def _seeds(options) -> int:
+    from sp3f_lib.evaluation.seeds import over_seeds, run_seeds
+
+    chosen, overrides = _parameters(options), _overrides(options.set)
+    profiles = []
+    for seed in options.seeds:
+        first = load_profile(options.profile, overrides, **chosen | {"seed": seed})
+        regimes = (options.regime,) if options.regime else first.experiments
+        profiles += [load_profile(options.profile, overrides, **chosen | {"seed": seed, "regime": r}) for r in regimes]
+    table = over_seeds(run_seeds(profiles, options.arms))
+    print("\nPercent, mean over seeds ± half a 95 % t interval; then each seed:\n")
+    print(table.to_string(index=False))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sp3f_lib", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -56,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         ("sft", "stage 1"),
         ("grpo", "stage 2, one arm"),
         ("evaluate", "sample and score base, sft, or an arm"),
+        ("seeds", "every method over several seeds, with intervals over seeds"),
         ("reproduce", "run the notebooks that are not up to date"),
     ):
         sub = verbs.add_parser(verb, help=text)
@@ -68,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         if verb == "reproduce":
             sub.add_argument("notebooks", nargs="*", help="numbers or names; default: 01 02 03 05")
             continue
+        if verb == "seeds":
+            sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+            sub.add_argument("--arms", nargs="+", default=["rlvr", "judge_unprivileged", "sp3f"])
         sub.add_argument("--regime", help="a named setting of the profile, such as warm or cold")
         sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as grpo.max_steps=20")
         if verb in ("grpo", "evaluate"):

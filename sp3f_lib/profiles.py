@@ -6,11 +6,12 @@ parameters, `--set`) are dotted: `{"grpo.max_steps": 20}`. Order: file, source, 
 """
 
 import ast
+import re
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -20,7 +21,9 @@ from sp3f_lib.languages import get_language
 FOLDER = Path(__file__).parent / "profiles"
 _TRL_SECTIONS = {"base": "SFTConfig", "sft": "SFTConfig", "grpo": "GRPOConfig"}
 # Set by the stages themselves; a profile that sets them would break resuming or the run directories.
-_OURS = {"output_dir", "seed", "data_seed", "reward_weights", "log_completions", "logging_dir", "report_to"}
+_OURS = {"output_dir", "disable_tqdm", "seed", "data_seed", "reward_weights", "log_completions", "logging_dir", "report_to"}
+
+_NUMBER = re.compile(r"[-+]?[\d.]+[eE][-+]?\d+")
 
 
 class ProfileError(ValueError):
@@ -51,8 +54,20 @@ class LabModel(_Section):
     problems: int = 48000
     threads: int | None = None
     shares: dict[str, float] = Field(default_factory=dict, description="share of the mix by language; the rest is English")
-    answered_in_english: float = 0.7
-    without_steps: float = 0.25
+    answered_in_english: float = Field(0.7, ge=0, le=1)
+    without_steps: float = Field(0.25, ge=0, le=1)
+
+    @field_validator("shares")
+    @classmethod
+    def _leave_english_its_share(cls, shares):
+        for code in shares:
+            get_language(code)
+        if min(shares.values(), default=0) < 0 or sum(shares.values()) > 1:
+            raise ValueError(f"shares must be positive and sum to at most 1, not {sum(shares.values()):g}")
+        return shares
+
+
+_Operations = Annotated[int, Field(ge=1, le=6)]
 
 
 class Data(_Section):
@@ -64,11 +79,11 @@ class Data(_Section):
     rl_languages: tuple[str, ...] | None = None
     eval_languages: tuple[str, ...] | None = None
     sft_problems: int = Field(gt=0)
-    sft_operations: tuple[int, ...] = (2, 3, 4)
+    sft_operations: tuple[_Operations, ...] = (2, 3, 4)
     rl_problems: int = Field(gt=0)
-    rl_operations: tuple[int, ...] = (2, 3, 4)
+    rl_operations: tuple[_Operations, ...] = (2, 3, 4)
     eval_problems: int = Field(gt=0)
-    eval_operations: tuple[int, ...] | None = None
+    eval_operations: tuple[_Operations, ...] | None = None
 
     @field_validator("languages", "rl_languages", "eval_languages")
     @classmethod
@@ -115,10 +130,10 @@ class Evaluation(_Section):
     """Sampling of the evaluation: `samples` per problem at `temperature` and `top_p`, and one greedy answer."""
 
     samples: int = Field(8, gt=0)
-    temperature: float = 0.7
-    top_p: float = 0.8
-    max_new_tokens: int = 2048
-    batch_size: int = 128
+    temperature: float = Field(0.7, gt=0)
+    top_p: float = Field(0.8, gt=0, le=1)
+    max_new_tokens: int = Field(2048, gt=0)
+    batch_size: int = Field(128, gt=0)
 
 
 class Profile(_Section):
@@ -140,6 +155,12 @@ class Profile(_Section):
     rewards: Rewards = Rewards()
     judge: Judge = Judge()
     evaluation: Evaluation = Evaluation()
+
+    @field_validator("base", "sft", "grpo")
+    @classmethod
+    def _numbers(cls, section):
+        # YAML reads 2e-4 as text (it wants 2.0e-4); TRL would fail on it much later.
+        return {k: float(v) if isinstance(v, str) and _NUMBER.fullmatch(v) else v for k, v in section.items()}
 
     @model_validator(mode="after")
     def _trl_fields(self):
@@ -171,10 +192,10 @@ def load_profile(name: str | Path, overrides: dict | None = None, **parameters) 
     if source in sources:
         raw = _merge(raw, sources[source])
     regime = overrides.get("regime", raw.get("regime", "warm"))
-    if regimes:
-        if regime not in regimes:
-            raise ProfileError(f"unknown regime {regime!r} in profile {name}{nearest(regime, regimes)}")
-        raw = _merge(raw, regimes[regime])
+    known = regimes or {raw.get("regime", "warm"): {}}
+    if regime not in known:
+        raise ProfileError(f"unknown regime {regime!r} in profile {name}{nearest(regime, known)}")
+    raw = _merge(raw, known[regime])
     for key, value in overrides.items():
         raw = _merge(raw, _nest(key, value))
     try:

@@ -172,9 +172,7 @@ def run_stage(
         if not files:
             raise StageError(f"{stage} wrote none of {list(outputs)} in {directory}")
         manifest = described | {
-            "outputs": {
-                str(p.relative_to(directory)): {"bytes": p.stat().st_size, "sha256": sha256_file(p)} for p in files
-            },
+            "outputs": {str(p.relative_to(directory)): {"bytes": p.stat().st_size, "sha256": sha256_file(p)} for p in files},
             "git_commit": _git_commit(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "wall_seconds": round(time.time() - started, 1),

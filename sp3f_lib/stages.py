@@ -20,6 +20,7 @@ ARMS: dict[str, dict] = {
 }
 START = ("base", "sft")
 _REWARD_CODE = ("rewards", "judges", "languages.py")
+_TRAINING_CODE = ("training/common.py", "evaluation/generate.py", "data/schema.py")
 _MODEL_FILES = ("model/*",)
 
 
@@ -68,7 +69,7 @@ def base(profile: Profile) -> Path | str:
         train_base(directory, profile)
 
     settings = {"lab": _lab(profile), "base": profile.base, "seed": profile.seed}
-    code = ("training/sft.py", "training/lab_model.py", "data/lab.py", "data/lab_text", "languages.py")
+    code = ("training/sft.py", "training/common.py", "training/lab_model.py", "data/lab.py", "data/lab_text", "languages.py")
     return _stage(profile, "base", work, settings, {}, code, _MODEL_FILES) / "model"
 
 
@@ -85,7 +86,10 @@ def sft(profile: Profile) -> Path:
 
     settings = {"sft": profile.sft, "seed": profile.seed, "threads": profile.threads, "model": profile.model.model_dump()}
     inputs = {"rows": rows_path, "base": start}
-    return _stage(profile, f"sft-{profile.regime}", work, settings, inputs, ("training/sft.py",), _MODEL_FILES) / "model"
+    return (
+        _stage(profile, f"sft-{profile.regime}", work, settings, inputs, ("training/sft.py", *_TRAINING_CODE), _MODEL_FILES)
+        / "model"
+    )
 
 
 def policy(profile: Profile, arm: str) -> Path:
@@ -109,7 +113,7 @@ def policy(profile: Profile, arm: str) -> Path:
         "threads": profile.threads,
     }
     inputs = {"rows": rows_path, "start": start}
-    code = ("training/grpo.py", *_REWARD_CODE)
+    code = ("training/grpo.py", *_TRAINING_CODE, *_REWARD_CODE)
     return _stage(profile, f"{arm}-{profile.regime}", work, settings, inputs, code, _MODEL_FILES) / "model"
 
 

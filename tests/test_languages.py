@@ -13,16 +13,18 @@ EVERY_LANGUAGE = pytest.mark.parametrize("lang", sorted(LANGUAGES))
 
 def test_the_languages_sp3f_trains_on_are_the_18_of_the_paper():
     seen = {code for code, language in LANGUAGES.items() if language.seen}
-    assert seen == set("ar bn de en es fr hi id it ja ko pt ru sw te th yo zh".split())
+    assert " ".join(sorted(seen)) == "ar bn de en es fr hi id it ja ko pt ru sw te th yo zh"
 
 
 def test_the_unseen_languages_are_the_8_of_the_paper():
     unseen = {code for code, language in LANGUAGES.items() if not language.seen}
-    assert unseen == set("af nl gu pa tr tl he vi".split())
+    assert " ".join(sorted(unseen)) == "af gu he nl pa tl tr vi"
 
 
 def test_the_english_instruction_is_the_authors():
-    assert get_language("en").instruction == INSTRUCTION_EN == r"Reason step by step and put your final answer within \boxed{}."
+    assert (
+        get_language("en").instruction == INSTRUCTION_EN == r"Reason step by step and put your final answer within \boxed{}."
+    )
 
 
 @EVERY_LANGUAGE
@@ -62,9 +64,10 @@ def test_every_language_has_words_of_its_own():
 
 
 SCRIPTS = {
-    "Latn": "LATIN A-Za-z", "Arab": "\u0600-\u06ff", "Beng": "\u0980-\u09ff", "Deva": "\u0900-\u097f",
+    "Latn": "A-Za-z", "Arab": "\u0600-\u06ff", "Beng": "\u0980-\u09ff", "Deva": "\u0900-\u097f",
     "Jpan": "\u3040-\u30ff", "Kore": "\uac00-\ud7af", "Cyrl": "\u0400-\u04ff", "Telu": "\u0c00-\u0c7f",
-    "Thai": "\u0e00-\u0e7f", "Hans": "\u4e00-\u9fff", "Hebr": "\u0590-\u05ff", "Gujr": "\u0a80-\u0aff", "Guru": "\u0a00-\u0a7f",
+    "Thai": "\u0e00-\u0e7f", "Hans": "\u4e00-\u9fff", "Hebr": "\u0590-\u05ff", "Gujr": "\u0a80-\u0aff",
+    "Guru": "\u0a00-\u0a7f",
 }  # fmt: skip
 
 
@@ -72,12 +75,12 @@ SCRIPTS = {
 def test_instruction_and_closing_are_written_in_the_script_of_the_table(lang):
     language = LANGUAGES[lang]
     for text in (language.instruction, language.closing):
-        assert re.search(f"[{SCRIPTS[language.script].removeprefix('LATIN ')}]", text)
+        assert re.search(f"[{SCRIPTS[language.script]}]", text)
         if language.script != "Latn":
             assert not re.search(r"[A-Za-z]", text.replace(r"\boxed{}", "").replace(r"\boxed{ANSWER}", ""))
 
 
-@pytest.mark.parametrize("code, nearest", [("sww", "sw"), ("kr", "ko"), ("BN", "bn"), ("zh-cn", "zh"), ("germn", "de")])
+@pytest.mark.parametrize("code, nearest", [("sww", "sw"), ("BN", "bn"), ("germn", "de"), ("Swahilli", "sw")])
 def test_an_unknown_code_is_named_with_the_nearest(code, nearest):
     with pytest.raises(ValueError, match=f"unknown language '{code}'.*nearest: '{nearest}'"):
         get_language(code)

@@ -127,7 +127,8 @@ def test_a_finished_stage_as_input_counts_by_its_outputs_not_by_its_logs(tmp_pat
 
 def test_a_hub_id_as_input_counts_by_its_name(tmp_path):
     one, other = (
-        run_stage(tmp_path, "sft", Work(), settings={}, inputs={"model": id}) for id in ("Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-7B")
+        run_stage(tmp_path, "sft", Work(), settings={}, inputs={"model": id})
+        for id in ("Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-7B")
     )
     assert one != other
     assert read_manifest(one)["inputs"] == {"model": "Qwen/Qwen2.5-0.5B"}

@@ -124,12 +124,17 @@ def sample_problems(
 
     Problems for evaluation and for training come from two halves of the world that never meet.
     """
-    rng, problems, taken = random.Random(seed), [], set(exclude)
+    if not operations or not set(operations) <= set(range(1, 7)):
+        raise ValueError(f"operations must be numbers from 1 to 6, not {operations!r}")
+    rng, problems, taken, in_vain = random.Random(seed), [], set(exclude), 0
     while len(problems) < n:
-        problem = sample_problem(rng, operations)
+        if in_vain > 50_000:
+            raise ValueError(f"the lab has no {n} different problems with {operations} operations; it gave {len(problems)}")
+        problem, in_vain = sample_problem(rng, operations), in_vain + 1
         if problem.for_evaluation == for_evaluation and problem.id not in taken:
             taken.add(problem.id)
             problems.append(problem)
+            in_vain = 0
     return problems
 
 
@@ -157,11 +162,29 @@ def lab_text(lang: str) -> dict:
         if set(text.get(section, {})) != set(keys):
             wrong = set(text.get(section, {})) ^ set(keys)
             raise ValueError(f"{path}: section {section!r} must hold exactly {sorted(keys)}; wrong: {sorted(wrong)}")
+    for person, forms in text["names"].items():
+        if not isinstance(forms, dict) or len({"f", "m"} & set(forms)) != 1:
+            raise ValueError(f"{path}: names.{person} must state one gender, f or m: {forms!r}")
+    for thing, forms in text["objects"].items():
+        if not isinstance(forms, dict) or "other" not in forms:
+            raise ValueError(f"{path}: objects.{thing} must hold the form 'other': {forms!r}")
     for section in ("question", "solution"):
         for key, template in text[section].items():
+            if isinstance(template, dict) and set(template) != {"f", "m"}:
+                raise ValueError(f"{path}: {section}.{key} must be given for both genders, f and m: {sorted(template)}")
             for variant in template.values() if isinstance(template, dict) else [template]:
                 _check_template(path, section, key, variant)
+                _check_forms(path, section, key, variant, text)
     return text
+
+
+def _check_forms(path, section: str, key: str, template: str, text: dict) -> None:
+    """Every form that a template asks for is there, for every person or object."""
+    for match in _PLACEHOLDER.finditer(template):
+        kind, form = match.groups()
+        for name, forms in text["names" if kind == "name" else "objects"].items() if form else ():
+            if form not in forms:
+                raise ValueError(f"{path}: {section}.{key} asks for {match.group()}, but {name} has no form {form!r}")
 
 
 def _check_template(path, section: str, key: str, template: str) -> None:
@@ -170,7 +193,7 @@ def _check_template(path, section: str, key: str, template: str) -> None:
     if unknown := set(found) - known:
         raise ValueError(f"{path}: {section}.{key} uses unknown placeholders {sorted(unknown)}; known: {sorted(known)}")
     needs = (["equation"] if section == "solution" and key != "have" else []) + (
-        ["n"] if section == "question" and key not in ("half", "double", "ask") or key == "have" else []
+        ["n"] if (section == "question" and key not in ("half", "double", "ask")) or key == "have" else []
     )
     for name in needs:
         if found.count(name) != 1:

@@ -91,20 +91,28 @@ def _check_row(row: dict, place: str, for_sft: bool) -> None:
             raise RowError(f"{place}: field {field!r} is missing; the row has {sorted(row)}")
         if row[field] is None or row[field] == "":
             raise RowError(f"{place}: field {field!r} is empty")
-    for field in ("solution", "translated_solution"):
+    for field in ("query", "solution", "translated_solution"):
         if not isinstance(row.get(field), str | None):
             raise RowError(f"{place}: field {field!r} must be text, not {type(row[field]).__name__}")
+    for field in ("extra_info", "reward_model"):
+        if not isinstance(row[field], dict):
+            raise RowError(f"{place}: field {field!r} must be a mapping, not {type(row[field]).__name__}")
     lang = row["extra_info"].get("lang")
     try:
-        get_language(lang)
+        get_language(str(lang))
     except ValueError as error:
         raise RowError(f"{place}: field 'extra_info.lang': {error}") from None
-    truth = row["reward_model"].get("ground_truth") if isinstance(row["reward_model"], dict) else None
+    truth = row["reward_model"].get("ground_truth")
     if not isinstance(truth, str) or not truth.strip():
         raise RowError(f"{place}: field 'reward_model.ground_truth' must be a non-empty text, not {truth!r}")
-    turns = [turn.get("role") for turn in row["input"]] if isinstance(row["input"], list) else row["input"]
-    if turns not in (["system", "user"], ["user"]):
-        raise RowError(f"{place}: field 'input' must be a system and a user message, not {turns!r}")
+    turns = row["input"]
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise RowError(f"{place}: field 'input' must be a list of messages, not {turns!r}")
+    if [turn.get("role") for turn in turns] not in (["system", "user"], ["user"]):
+        raise RowError(f"{place}: field 'input' must be a system and a user message, not {[t.get('role') for t in turns]}")
+    for turn in turns:
+        if not isinstance(turn.get("content"), str) or not turn["content"].strip():
+            raise RowError(f"{place}: field 'input': the {turn['role']} message has no text: {turn.get('content')!r}")
 
 
 def read_rows(path: Path, for_sft: bool = False) -> list[dict]:
@@ -118,10 +126,19 @@ def read_rows(path: Path, for_sft: bool = False) -> list[dict]:
         except (pa.ArrowException, OSError) as error:
             raise RowError(f"{path}: not a readable parquet file (cut off?): {error}") from None
     elif path.suffix == ".jsonl":
-        rows = [_json_line(line, f"{path}, line {n}") for n, line in enumerate(path.open(encoding="utf-8"), 1)]
+        rows = read_json_lines(path)
     else:
         raise RowError(f"{path}: rows are read from .parquet or .jsonl")
     return check_rows(rows, path, for_sft)
+
+
+def read_json_lines(path: Path) -> list[dict]:
+    """The objects of a JSON-lines file; `RowError` names the file and the line that cannot be read."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise RowError(f"{path}: not UTF-8 text: {error}") from None
+    return [_json_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
 
 
 def _json_line(line: str, place: str) -> dict:

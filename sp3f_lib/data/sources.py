@@ -5,7 +5,6 @@ there in every language, under one id, and a problem is in one split only.
 """
 
 import csv
-import json
 import random
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from sp3f_lib.data.lab import Problem, lab_text, render_question, render_solution, sample_problems
-from sp3f_lib.data.schema import FIELDS, REQUIRED, RowError, check_rows, make_row, problem_id, read_rows
+from sp3f_lib.data.schema import FIELDS, REQUIRED, RowError, check_rows, make_row, problem_id, read_json_lines, read_rows
 from sp3f_lib.data.translate import equations_solution
 from sp3f_lib.languages import get_language
 from sp3f_lib.profiles import Data
@@ -141,7 +140,7 @@ def read_mgsm(lang: str, folder: Path | None) -> list[tuple[str, str]]:
         if folder is None:
             raise RowError("MGSM in Indonesian is not on the hub: give the folder that holds mgsm_id/mgsm_id.jsonl")
         path = _find(folder, "mgsm_id/mgsm_id.jsonl", "mgsm_id.jsonl")
-        items = [json.loads(line) for line in path.open(encoding="utf-8")]
+        items = read_json_lines(path)
         pairs = [(item["question"], str(item["answer_number"])) for item in items]
     else:
         if folder is None:
@@ -169,7 +168,9 @@ def read_gsm8k_test(folder: Path | None) -> list[tuple[str, str]]:
         items = list(load_dataset("openai/gsm8k", "main", split="test"))
     else:
         path = _find(folder, "gsm8k/test.jsonl", "test.jsonl")
-        items = [json.loads(line) for line in path.open(encoding="utf-8")]
+        items = read_json_lines(path)
+        if len(items) < MGSM_PROBLEMS:
+            raise RowError(f"{path}: {len(items)} problems, fewer than MGSM's {MGSM_PROBLEMS}; is the file cut off?")
     return [(item["question"], item["answer"]) for item in items]
 
 

@@ -64,14 +64,16 @@ def score(row: dict, text: str, threshold: float) -> dict:
 
 def read_samples(stages: dict[str, Path]) -> pd.DataFrame:
     """The scored answers of several finished evaluations, with a column `method` that names each."""
-    return pd.concat([pd.read_parquet(path / SAMPLES).assign(method=name) for name, path in stages.items()], ignore_index=True)
+    return pd.concat(
+        [pd.read_parquet(path / SAMPLES).assign(method=name) for name, path in stages.items()], ignore_index=True
+    )
 
 
 def table(samples: pd.DataFrame, by: tuple[str, ...] = ("method",), greedy: bool = False) -> pd.DataFrame:
     """Accuracy and fidelity with 95 % intervals for each group of `by`.
 
     Columns: `by`, `metric`, `mean`, `low`, `high` (shares in [0, 1]), `answers`, `problems`. All answers to one problem, in
-    whatever language, are one cluster. With several languages in a group every language weighs the same.
+    whatever language, are one cluster. The mean is over answers: languages weigh the same where they have equally many problems.
     """
     rows = []
     chosen = samples[samples["greedy"] == greedy]

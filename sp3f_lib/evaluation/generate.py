@@ -75,9 +75,7 @@ def generate(
     # Longest first, greedy apart from sampled: little padding, and a batch too large fails at once rather than at the end.
     jobs.sort(key=lambda job: (job[1] >= 0, -len(ids[job[0]]), job))
     common = {"max_new_tokens": evaluation.max_new_tokens, "pad_token_id": tokenizer.pad_token_id, "eos_token_id": ends}
-    sampled = GenerationConfig(
-        do_sample=True, temperature=evaluation.temperature, top_p=evaluation.top_p, top_k=0, **common
-    )
+    sampled = GenerationConfig(do_sample=True, temperature=evaluation.temperature, top_p=evaluation.top_p, top_k=0, **common)
     greedy = GenerationConfig(do_sample=False, **common)
     torch.manual_seed(seed)
     model.eval()

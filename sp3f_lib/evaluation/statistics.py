@@ -47,9 +47,13 @@ def paired_difference(one, other, confidence: float = 0.95) -> dict:
     Returns `difference`, `low`, `high`, `problems`; 10,000 resamples of problems, percentile method, fixed seed.
     """
     gaps = (one - other).dropna().to_numpy()
-    if len(gaps) < 2 or np.ptp(gaps) == 0:
-        mean = float(gaps.mean()) if len(gaps) else float("nan")
-        return {"difference": mean, "low": mean, "high": mean, "problems": len(gaps)}
+    if not len(gaps):
+        raise ValueError("no problem is in both series: nothing to compare")
+    if len(gaps) == 1 or np.ptp(gaps) == 0:
+        # Resampling equal gaps would claim certainty. All that is known is their number: Wilson's width, on the scale of -1 to 1.
+        mean, quantile = float(gaps.mean()), float(stats.norm.ppf((1 + confidence) / 2))
+        low, high = wilson((mean + 1) / 2, len(gaps), quantile)
+        return {"difference": mean, "low": 2 * low - 1, "high": 2 * high - 1, "problems": len(gaps)}
     found = stats.bootstrap(
         (gaps,), np.mean, confidence_level=confidence, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval

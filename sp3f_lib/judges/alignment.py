@@ -9,18 +9,24 @@ It needs no model and no network and costs microseconds, which makes the whole m
 on tasks whose solutions hold no calculations it falls back on comparing answers.
 """
 
+import ast
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 
 from sp3f_lib.judges.base import Pair, Verdict
 from sp3f_lib.rewards.answers import answers_equal, extract_answer, normalise
 
-_SIGN = {"×": "*", "x": "*", "⋅": "*", "·": "*", "÷": "/", ":": "/", "−": "-", "–": "-"}
-_NUMBER = r"-?\d+(?:\.\d+)?%?"
-_CALCULATION = re.compile(rf"({_NUMBER}(?:\s*[-+*/]\s*\(?\s*{_NUMBER}\s*\)?)+)\s*=\s*[^\d\s=-]{{0,3}}\s*({_NUMBER})")
-_TERM = re.compile(rf"(?<![\d.]){_NUMBER}|[-+*/]")
+# A colon is no division here: "apples: 5 + 3 = 8" is how most languages introduce a calculation.
+_SIGN = str.maketrans({"×": "*", "⋅": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "\n": ";"})
+# Bounded on purpose: a response is untrusted, and no honest calculation has longer numbers or more terms.
+_NUMBER = r"(?:\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})%?"
+_CALCULATION = re.compile(
+    rf"(-?\(?{_NUMBER}(?:(?: ?\))? ?[-+*/] ?(?:\( ?)?{_NUMBER}){{1,12}}(?: ?\))?) ?= ?[^\d\s=.-]{{0,3}} ?(-?{_NUMBER})"
+)
 _GSM8K_ANSWER = re.compile(r"####\s*(\S+)")
+_LONGEST = 20_000  # characters of a response that are read
 
 Calculation = tuple[str, str]
 
@@ -49,21 +55,19 @@ def calculations(text: str) -> tuple[Calculation, ...]:
     >>> calculations("Er hat 5 + 3 = 8. Also 8 ÷ 2 = 4.")
     (('5+3', '8'), ('8/2', '4'))
     """
-    text = re.sub(r"<<.*?>>", "", text) if not re.search(r"<<[^<>]*=[^<>]*>>", text) else " . ".join(
-        re.findall(r"<<([^<>]*)>>", text)
-    )  # fmt: skip
-    text = "".join(_SIGN.get(char, char) for char in normalise_digits(text))
-    found = []
-    for left, right in _CALCULATION.findall(text):
-        found.append((re.sub(r"[\s()]", "", left), _plain(right)))
-    return tuple(found)
+    text = text[:_LONGEST]
+    annotated = re.findall(r"<<([^<>]*=[^<>]*)>>", text)
+    plain = plain_text(" ; ".join(annotated) if annotated else text)
+    return tuple((_balanced(left), _value(right)) for left, right in _CALCULATION.findall(plain))
 
 
-def normalise_digits(text: str) -> str:
-    """Native digits to ASCII, and LaTeX's signs of operations to plain ones."""
-    for latex, plain in ((r"\times", "×"), (r"\cdot", "×"), (r"\div", "÷"), ("$", "")):
-        text = text.replace(latex, plain)
-    return re.sub(r"(?<=\d),(?=\d{3})", "", re.sub(r"\d+", lambda m: normalise(m.group()), text))
+def plain_text(text: str) -> str:
+    """Native digits as ASCII, LaTeX's and typographers' signs of operations as `+ - * /`, single spaces."""
+    for latex, sign in ((r"\times", "*"), (r"\cdot", "*"), (r"\div", "/"), ("$", ""), (r"\(", ""), (r"\)", "")):
+        text = text.replace(latex, sign)
+    text = re.sub(r"\d+", lambda match: normalise(match.group()), text.translate(_SIGN))
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", re.sub(r"(?<=[\d\s])x(?=[\d\s])", "*", text))
+    return re.sub(r"\s+", " ", text)
 
 
 def reference_answer(reference: str) -> str | None:
@@ -87,7 +91,8 @@ def agreement(reference: str, response: str) -> float:
             break
         followed += 1
     gold, answer = reference_answer(reference), extract_answer(response)
-    arrived = gold is not None and answer is not None and answers_equal(answer, gold)
+    # The judge does not know the language of the response, so either way of writing 1,234.5 arrives.
+    arrived = gold is not None and answer is not None and any(answers_equal(answer, gold, lang) for lang in ("en", "de"))
     return (followed + arrived) / (len(wanted) + 1)
 
 
@@ -99,54 +104,66 @@ def plausibility(question: str, response: str) -> float:
     1, 2 or 100); numbers of the question that are used; and whether the answer is there and is the last result.
     """
     chain, answer = calculations(response), extract_answer(response)
-    given = set(map(_plain, re.findall(_NUMBER, normalise_digits(question))))
+    if not chain:
+        return 0.25 * (answer is not None)
+    given = set(map(_value, re.findall(_NUMBER, plain_text(question))))
     known, sound, grounded, terms, used = given | {"1", "2", "100"}, 0, 0, 0, set()
     for left, right in chain:
-        numbers = [_plain(term) for term in _TERM.findall(left) if term not in "+-*/"]
+        numbers = [_value(number) for number in re.findall(_NUMBER, left)]
         terms += len(numbers)
         grounded += sum(number in known for number in numbers)
         used.update(numbers)
         sound += _holds(left, right)
         known = known | {right}
-    if not chain:
-        return 0.25 * (answer is not None)
     ended = answer is not None and answers_equal(answer, chain[-1][1])
-    return (sound / len(chain) + grounded / max(terms, 1) + len(used & given) / max(len(given), 1) + ended) / 4
+    return (sound / len(chain) + grounded / terms + len(used & given) / max(len(given), 1) + ended) / 4
+
+
+def _balanced(left: str) -> str:
+    """A calculation without spaces, and without brackets where they do not match."""
+    left = left.replace(" ", "")
+    return left if left.count("(") == left.count(")") else re.sub(r"[()]", "", left)
 
 
 def _form(calculation: Calculation) -> tuple:
     left, right = calculation
-    parts = _TERM.findall(left)
-    signs = [part for part in parts if part in "+-*/"]
-    if len(set(signs)) == 1 and signs[0] in "+*":
-        return signs[0], tuple(sorted(map(_plain, (part for part in parts if part not in "+-*/")))), right
-    return tuple(map(_plain, parts)), right
+    parts = [_value(part) if part[-1].isdigit() or part[-1] == "%" else part for part in re.findall(rf"{_NUMBER}|.", left)]
+    signs = {part for part in parts if part in "+-*/()"}
+    if len(signs) == 1 and signs <= {"+", "*"}:
+        return signs.pop(), tuple(sorted(part for part in parts if part not in "+*")), right
+    return tuple(parts), right
 
 
-def _plain(number: str) -> str:
-    if number in "+-*/":
-        return number
-    return number.rstrip("%").rstrip("0").rstrip(".") if "." in number else number.rstrip("%")
+def _value(number: str) -> str:
+    """One form for one number: `0.50`, `.5` and `0.5` are the same, `50%` is 50."""
+    number = number.rstrip("%")
+    negative, number = number.startswith("-"), number.lstrip("-")
+    whole, _, decimals = number.partition(".")
+    whole, decimals = whole.lstrip("0") or "0", decimals.rstrip("0")
+    return ("-" if negative else "") + whole + (f".{decimals}" if decimals else "")
 
 
 def _holds(left: str, right: str) -> bool:
-    """Whether the calculation is right, computed term by term with the usual precedence; division by zero does not hold."""
-    total, product, sign = 0.0, None, "+"
-    for token in [*_TERM.findall(left), "+"]:
-        if token in ("+", "-", "*", "/"):
-            if product is None:
-                return False
-            if token in "+-":
-                total, product = total + product, None
-            sign = token
-            continue
-        value = float(token.rstrip("%")) / (100 if token.endswith("%") else 1)
-        if product is None:
-            product = -value if sign == "-" else value
-        elif sign == "*":
-            product *= value
-        elif value == 0:
-            return False
-        else:
-            product /= value
-    return abs(total - float(right.rstrip("%"))) < 0.01
+    """Whether a calculation is right, brackets and precedence included; what cannot be computed does not hold."""
+    try:
+        tree = ast.parse(re.sub(r"(\d)%", r"\1/100", re.sub(r"(?<![\d.])0+(?=\d)", "", left)), mode="eval")
+        return abs(_compute(tree.body) - Fraction(right)) < Fraction(1, 100)
+    except (SyntaxError, ValueError, ZeroDivisionError):
+        return False
+
+
+def _compute(node: ast.expr) -> Fraction:
+    match node:
+        case ast.Constant(value=int() | float()):
+            return Fraction(str(node.value))
+        case ast.UnaryOp(op=ast.USub()):
+            return -_compute(node.operand)
+        case ast.BinOp(op=ast.Add()):
+            return _compute(node.left) + _compute(node.right)
+        case ast.BinOp(op=ast.Sub()):
+            return _compute(node.left) - _compute(node.right)
+        case ast.BinOp(op=ast.Mult()):
+            return _compute(node.left) * _compute(node.right)
+        case ast.BinOp(op=ast.Div()):
+            return _compute(node.left) / _compute(node.right)
+    raise ValueError(f"not a calculation: {ast.dump(node)[:80]}")

@@ -46,7 +46,9 @@ def plot_curves(table: pd.DataFrame, title: str):
     metrics = [key for key in PANELS if key in set(table.metric)] or list(table.metric.unique())
     columns = min(4, len(metrics))
     lines = -(-len(metrics) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(WIDTH * columns / 3, 2.1 * lines + 0.6), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(WIDTH * columns / 3, 2.1 * lines + 0.6), squeeze=False, layout="constrained"
+    )
     for axis, metric in zip(axes.flat, metrics, strict=False):
         for method, rows in table[table.metric == metric].groupby("method", sort=False):
             rows = rows.sort_values("step")
@@ -57,7 +59,9 @@ def plot_curves(table: pd.DataFrame, title: str):
         axis.set(title=PANELS.get(metric, metric), xlabel="step")
     for axis in list(axes.flat)[len(metrics) :]:
         axis.remove()
-    handles = {label: handle for axis in figure.axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    handles = {
+        label: handle for axis in figure.axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
     figure.suptitle(title)
     return figure

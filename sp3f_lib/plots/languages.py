@@ -12,7 +12,9 @@ def plot_languages(table: pd.DataFrame, title: str):
 
     apply_theme()
     languages, methods = list(table.lang.unique()), list(table.method.unique())
-    figure, axes = plt.subplots(2, 1, figsize=(WIDTH + 0.08 * len(languages) * len(methods), 5), sharex=True, layout="constrained")
+    figure, axes = plt.subplots(
+        2, 1, figsize=(WIDTH + 0.08 * len(languages) * len(methods), 5), sharex=True, layout="constrained"
+    )
     for axis, metric in zip(axes, ("accuracy", "fidelity"), strict=True):
         for number, method in enumerate(methods):
             rows = table[(table.metric == metric) & (table.method == method)].set_index("lang").loc[languages]

@@ -15,10 +15,7 @@ def pareto_table(table: pd.DataFrame) -> pd.DataFrame:
     """
     wide = table.pivot(index=["regime", "method"], columns="metric", values=["mean", "low", "high"]) * 100
     out = pd.DataFrame(
-        {
-            column: wide[{"": "mean", "_low": "low", "_high": "high"}[column[8:]], column[:8]]
-            for column in _COLUMNS
-        }
+        {column: wide[{"": "mean", "_low": "low", "_high": "high"}[column[8:]], column[:8]] for column in _COLUMNS}
     )
     counts = table[table.metric == "accuracy"].set_index(["regime", "method"])[["answers", "problems"]]
     order = table[["regime", "method"]].drop_duplicates()

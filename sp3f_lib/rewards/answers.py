@@ -13,8 +13,12 @@ _BOX = re.compile(r"\\f?boxed\s*\{")
 _THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _INTEGER = re.compile(r"[-+]?\d{1,12}")
 # Written with a comma for decimals and a full stop or space for thousands.
-_COMMA_DECIMAL = frozenset("de es fr id it pt ru nl tr vi af".split())
+_COMMA_DECIMAL = frozenset(["de", "es", "fr", "id", "it", "pt", "ru", "nl", "tr", "vi", "af"])
+_PLAIN_NUMBER = re.compile(r"[-+]?\d[\d.,' ]*")
+_SHORT_UNITS = frozenset(["m", "g", "l", "h", "s"])
 _LONGEST = 200
+# Powers, factorials and the like of numbers so large that computing them would not end: never a right answer.
+_ENDLESS = re.compile(r"\^\s*\{?\s*-?\d{4,}|\^[^^]*\^|\*\*|\d{3,}\)?\s*!|!\s*!|\d{25,}|\\(?:binom|sum|prod|int|Gamma)")
 
 
 def extract_answer(text: str) -> str | None:
@@ -38,24 +42,42 @@ def extract_answer(text: str) -> str | None:
 
 
 def normalise(answer: str, lang: str | None = None) -> str:
-    """Native digits to ASCII, full-width forms to plain ones, the language's separators to a decimal point.
+    """Native digits to ASCII, full-width forms to plain ones, the language's separators to a decimal point, no unit.
 
     `1.234` and `1,234` are thousands or a decimal as `lang` writes them; without a language, English is assumed.
 
-    >>> normalise("১৮"), normalise("1.234,5", "de"), normalise("１８。")
-    ('18', '1234.5', '18')
+    >>> normalise("১৮"), normalise("1.234,5", "de"), normalise("１８。"), normalise("18 manzanas")
+    ('18', '1234.5', '18', '18')
     """
-    text = unicodedata.normalize("NFKC", answer)
+    text = re.sub(r"[⁰¹²³⁴-⁹]+", lambda m: f"^{{{unicodedata.normalize('NFKC', m.group())}}}", answer)
+    text = re.sub(r"[₀-₉]+", lambda m: f"_{{{unicodedata.normalize('NFKC', m.group())}}}", text)
+    text = unicodedata.normalize("NFKC", text).replace("⁄", "/")
     text = "".join(_ascii_digit(char) for char in text if unicodedata.category(char) != "Cf")
     text = text.replace("٫", ".").replace("٬", "").replace("−", "-").strip().rstrip(".。।॥۔").strip()
-    text = text.strip("$").strip()
-    if re.fullmatch(r"[-+]?[\d.,'  ]+", text):
+    text = _without_unit(text.strip("$").strip())
+    if _PLAIN_NUMBER.fullmatch(text):
         point, comma = (",", ".") if lang in _COMMA_DECIMAL else (".", ",")
-        grouped = re.fullmatch(rf"[-+]?\d{{1,3}}(?:[{comma}'  ]\d{{2,3}})*(?:[{comma}'  ]\d{{3}})(?:[{point}]\d+)?", text)
-        if grouped:
-            text = re.sub(rf"[{comma}'  ]", "", text)
+        if re.fullmatch(rf"[-+]?\d{{1,3}}(?:[{comma}' ]\d{{2,3}})*[{comma}' ]\d{{3}}(?:[{point}]\d+)?", text):
+            text = re.sub(rf"[{comma}' ]", "", text)
         text = text.replace(point, ".") if point == "," else text
     return text
+
+
+def _without_unit(text: str) -> str:
+    """A number without the words, currency or percent sign around it; anything else unchanged (`5x` stays `5x`)."""
+    plain = re.sub(r"\\text\{([^{}]*)\}|\\(?=[%$])", lambda m: m.group(1) or "", text)
+    start, end = 0, len(plain)
+    while start < end and _unit_char(plain[start]):
+        start += 1
+    while end > start and _unit_char(plain[end - 1]):
+        end -= 1
+    number, before, after = plain[start:end], plain[:start].strip(), plain[end:].strip()
+    lone = any(len(part) == 1 and part.isascii() and part.isalpha() for part in (before, after))
+    return number if _PLAIN_NUMBER.fullmatch(number) and not (lone and after not in _SHORT_UNITS) else text
+
+
+def _unit_char(char: str) -> bool:
+    return unicodedata.category(char)[0] in "LM" or unicodedata.category(char) in ("Sc", "Zs") or char in "%°."
 
 
 def _ascii_digit(char: str) -> str:
@@ -74,6 +96,8 @@ def answers_equal(answer: str, gold: str, lang: str | None = None) -> bool:
     """Whether two answers are the same number or expression; `gold` is written the English way."""
     if len(answer) > _LONGEST:
         return False
+    if _ENDLESS.search(answer):
+        return answer == gold
     answer, gold = normalise(answer, lang), normalise(gold)
     if answer == gold:
         return True
@@ -82,6 +106,7 @@ def answers_equal(answer: str, gold: str, lang: str | None = None) -> bool:
     from math_verify import LatexExtractionConfig, parse, verify
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns whenever its timeouts are off
+
     # math-verify's timeouts use SIGALRM, which does not work in the thread where TRL calls rewards; short answers need none.
     def read(text):
         return parse(rf"\boxed{{{text}}}", [LatexExtractionConfig()], parsing_timeout=None)

@@ -29,13 +29,14 @@ _CANDIDATES = {
 _SAME = {"ms": "id"}
 _WIDE = {"CJK", "HIRAGANA", "KATAKANA", "HANGUL"}  # one character here says about as much as two letters elsewhere
 _MASK = re.compile(
-    r"<think>.*?(?:</think>|\Z)|```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|\\\[.*?\\\]|\\\(.*?\\\)"
-    r"|\\f?boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\\[A-Za-z]+|<<.*?>>|https?://\S+|<\|.*?\|>|[A-Za-z]*\d[\w.,]*",
+    r"<think>.*?(?:</think>|\Z)|```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]{1,300}?\$|\\\[.*?\\\]|\\\(.*?\\\)"
+    r"|\\f?boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\\[A-Za-z]+|<<.*?>>|https?://\S+|<\|.*?\|>|[A-Za-z]*\d(?:[\d.,]*\d)?[A-Za-z]*",
     re.DOTALL,
 )
 _SHORT = 30  # letters
-_SURE = 0.25  # how far ahead of the second language the first must be in a short sentence
+_SURE = 0.4  # how far ahead of the second language the first must be in a short sentence
 _UNSURE = "unsure"
+_NUMBERS = re.compile(r"\d[\d.,]*")
 _SENTENCE = re.compile(r"[.!?:;。！？：；؟۔।॥\n]+")
 
 
@@ -56,21 +57,34 @@ def language_share(text: str, lang: str) -> float | None:
 def _parts(text: str) -> list[tuple[str | None, float]]:
     """(language, weight) of every part of the masked text, one part per sentence and script.
 
-    A short sentence counts on its own where the detector is sure; the others are pooled and judged together, whatever their
-    order, because words such as "Hay" or "stamps" look like many languages.
+    A short sentence counts where the detector is sure. The others say little, because words such as "Hay" or "stamps" look like
+    many languages: they are left out, unless there is hardly anything else; then they are judged together, in any order.
     """
-    parts, pool = [], []
-    for sentence in (" ".join(part.split()) for part in _SENTENCE.split(_MASK.sub(" ", text))):
+    parts, pool = [], {}
+    for sentence in (" ".join(part.split()) for part in _SENTENCE.split(mask(text))):
         for script, words, weight in _by_script(sentence):
             found = _language_of(script, words, sure=weight < _SHORT)
             if found == _UNSURE:
-                pool.append((script, words, weight))
+                pool.setdefault(script, []).append((words, weight))
             else:
-                parts.append((found, weight))
-    for script in sorted({script for script, _, _ in pool}):
-        words = " ".join(sorted(words for s, words, _ in pool if s == script))
-        parts.append((_language_of(script, words, sure=False), sum(w for s, _, w in pool if s == script)))
-    return parts
+                parts.append((script, found, weight))
+    for script, unsure in pool.items():
+        if sum(weight for s, _, weight in parts if s == script) < _SHORT:
+            words = " ".join(sorted(words for words, _ in unsure))
+            parts.append((script, _language_of(script, words, sure=False), sum(weight for _, weight in unsure)))
+    return [(found, weight) for _, found, weight in parts]
+
+
+def mask(text: str) -> str:
+    """The text with a space in place of everything that is no natural language."""
+    return _MASK.sub(_masked, text)
+
+
+def _masked(match: re.Match) -> str:
+    # "$2 an egg, and the rest for $5" is prose between two prices, not a formula.
+    found = match.group()
+    prose = found.startswith("$") and "\\" not in found and re.search(r"[^\W\d_]{2,} [^\W\d_]{2,}", found)
+    return _NUMBERS.sub(" ", found.replace("$", " ")) if prose else " "
 
 
 def is_faithful(text: str, lang: str, threshold: float = THRESHOLD) -> bool:

@@ -120,7 +120,7 @@ class Recorder(TrainerCallback):
 
     def on_step_end(self, args, state, control, **kwargs):
         tenth = 10 * state.global_step // state.max_steps
-        if tenth == self.printed and state.global_step - self.first != 1 or not state.is_world_process_zero:
+        if (tenth == self.printed and state.global_step - self.first != 1) or not state.is_world_process_zero:
             return
         self.printed = tenth
         rate = (time.monotonic() - self.began) / (state.global_step - self.first)

@@ -24,8 +24,8 @@ from trl import GRPOConfig, GRPOTrainer
 from sp3f_lib.data.schema import english_question
 from sp3f_lib.judges.base import Judge
 from sp3f_lib.judges.pairs import group_pairs
-from sp3f_lib.profiles import Profile
 from sp3f_lib.profiles import Judge as JudgeSettings
+from sp3f_lib.profiles import Profile
 from sp3f_lib.rewards.pairwise import win_rates
 from sp3f_lib.rewards.verifiable import verifiable_terms
 
@@ -51,7 +51,9 @@ class SP3FTrainer(GRPOTrainer):
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # (all rows, terms)
         if self.judge is not None:
-            local = [(row["question"], row["reference"], c[-1]["content"]) for row, c in zip(inputs, completions, strict=True)]
+            local = [
+                (row["question"], row["reference"], c[-1]["content"]) for row, c in zip(inputs, completions, strict=True)
+            ]
             rows = gather_object(local)
             rates = [self._judge_groups(rows) if self.accelerator.is_main_process else None]
             rewards[:, -1] = torch.tensor(broadcast_object_list(rates)[0], device=rewards.device)

@@ -39,7 +39,11 @@ def test_the_figures_and_their_tables_are_there(folder):
     if not (folder / "figures").is_dir():
         pytest.skip("the notebooks were not run in this session")
     names = {path.stem for path in (folder / "figures").iterdir()}
-    wanted = {"pareto", "sft_loss", *(f"{n}_{r}" for n in ("rl_curves", "languages", "sft_languages") for r in ("warm", "cold"))}
+    wanted = {
+        "pareto",
+        "sft_loss",
+        *(f"{n}_{r}" for n in ("rl_curves", "languages", "sft_languages") for r in ("warm", "cold")),
+    }
     assert names == wanted
     for name in names:
         assert {path.suffix for path in (folder / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}
@@ -64,7 +68,7 @@ def test_the_pareto_table_agrees_with_the_scored_answers(folder):
 
 def test_a_misspelt_parameter_stops_the_notebook_and_names_the_nearest(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    with pytest.raises(papermill.PapermillExecutionError, match="unknown notebook parameter 'overides'.*'overrides'"):
+    with pytest.raises(papermill.PapermillExecutionError, match=r"unknown notebook parameter 'overides'.*'overrides'"):
         execute(NOTEBOOKS[0], tmp_path, overides={"grpo.max_steps": 1})
 
 

@@ -1,0 +1,74 @@
+"""The whole flow over several training seeds, and what can be said of the methods then.
+
+The interval of a single run (over problems) says nothing about another seed. Here each seed trains its own base model, SFT and
+policies on its own problems; all are scored on the same evaluation problems; the interval is Student's t over seeds.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from sp3f_lib.evaluation.evaluate import METRICS, read_samples
+from sp3f_lib.launch import run_stages
+from sp3f_lib.profiles import Profile
+from sp3f_lib.stages import START
+
+
+def run_seeds(profiles: Sequence[Profile], arms: Sequence[str]) -> pd.DataFrame:
+    """Trains and scores base, sft and `arms` for each profile (one per seed and regime), `parallel` at a time.
+
+    Returns one line per seed, regime and method: `accuracy`, `fidelity`, `reasons` (share of answers with a calculation), all
+    sampled, and `greedy` accuracy; shares in [0, 1].
+    """
+    for profile in {p.seed: p for p in profiles}.values():
+        run_stages([(profile, "base", None)])  # alone: it uses all cores
+    # Both regimes of SFT before the arms, so that no two processes wait for the same stage.
+    run_stages([(p, "evaluate", "sft") for p in profiles])
+    jobs = [(p, "evaluate", method) for p in profiles for method in (*arms, "base")]
+    jobs += [(p, "evaluate", "sft") for p in profiles]
+    rows = []
+    for (profile, _, method), path in zip(jobs, run_stages(jobs), strict=True):
+        samples = read_samples({method: path})
+        sampled, greedy = samples[~samples.greedy], samples[samples.greedy]
+        rows.append(
+            {
+                "seed": profile.seed,
+                "regime": profile.regime,
+                "method": method,
+                **{metric: sampled[metric].mean() for metric in METRICS},
+                "reasons": (sampled.steps > 0).mean(),
+                "greedy": greedy.accuracy.mean(),
+            }
+        )
+    order = {method: number for number, method in enumerate((*START, *arms))}
+    return pd.DataFrame(rows).sort_values(
+        ["regime", "method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c
+    )
+
+
+def over_seeds(results: pd.DataFrame, values: Sequence[str] = ("accuracy", "fidelity", "greedy", "reasons")) -> pd.DataFrame:
+    """Mean of each value over seeds in percent, with a 95 % t interval; one line per regime and method."""
+    rows = []
+    for (regime, method), group in results.groupby(["regime", "method"], sort=False):
+        row = {"regime": regime, "method": method, "seeds": len(group)}
+        for value in values:
+            mean, half = mean_and_half_width(100 * group[value].to_numpy())
+            row[value] = f"{mean:.1f} ± {half:.1f}"
+            row[f"{value} by seed"] = " ".join(f"{100 * one:.1f}" for one in group[value])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def mean_and_half_width(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    """Mean and half width of Student's t interval of independent values; an infinite width for a single one.
+
+    >>> mean_and_half_width(np.array([1.0, 2.0, 3.0]))
+    (2.0, 2.48...)
+    """
+    n = len(values)
+    if n < 2:
+        return float(values.mean()), float("inf")
+    half = stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n)
+    return float(values.mean()), float(half)
