@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
             return reproduce(options.profile, _parameters(options), options.notebooks)
         if options.verb == "seeds":
             return _seeds(options)
-        from sp3f_lib.launch import end_with_parent
+        from sp3f_lib.launch import DONE, end_with_parent
         from sp3f_lib.stages import STAGES
 
         end_with_parent()
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
         stage = STAGES[options.verb]
         done = stage(profile, options.arm) if options.verb in ("grpo", "evaluate") else stage(profile)
-        print(f"{options.verb}: {done}", flush=True)
+        print(f"{DONE}{done}", flush=True)
         return 0
     except (ProfileError, RowError, StageError, ValueError, OSError) as error:
         if options.traceback:

@@ -17,6 +17,7 @@ from sp3f_lib.runs import StageError, content_hash
 from sp3f_lib.stages import RUNS, check_method
 
 CHILD = "SP3F_CHILD"
+DONE = "finished: "  # what a stage's last line begins with; then its directory
 _KEPT_LINES = 30
 
 
@@ -41,12 +42,12 @@ def run_stages(jobs: list[tuple[Profile, str, str | None]]) -> list[Path]:
             number, line = lines.get()
             if line is not None:
                 tails[number] = [*tails[number], line][-_KEPT_LINES:]
-                if not line.startswith(f"{jobs[number][1]}: "):
+                if not line.startswith(DONE):
                     print(line, flush=True)
                 continue
             if running.pop(number).wait():
                 raise StageError(_why(jobs[number], tails[number]))
-            found[number] = Path(tails[number][-1].split(": ", 1)[1])
+            found[number] = next(Path(line.removeprefix(DONE)) for line in reversed(tails[number]) if line.startswith(DONE))
             _say_done(jobs[number], time.monotonic() - began, len(jobs) - len(found))
     finally:
         for process in running.values():

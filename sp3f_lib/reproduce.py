@@ -4,19 +4,21 @@ A notebook is up to date if it was run with these parameters by this code and th
 executed copies, with their outputs, are kept beside the runs: `runs/<profile>/notebooks/<name>/<key>/<name>.ipynb`.
 """
 
+import io
 import json
 import logging
-import sys
+import re
 import time
 from pathlib import Path
 
 from sp3f_lib.profiles import ProfileError, load_profile, nearest
 from sp3f_lib.runs import MANIFEST, StageError, run_stage, sha256_file, write_text
-from sp3f_lib.stages import RUNS
+from sp3f_lib.stages import ARMS, RUNS, STAGES
 
 NOTEBOOKS = Path("notebooks")
 MAIN_JOB = ("01_data_prep", "02_sft", "03_rl_sp3f", "05_pareto")
 ARTEFACTS = "artefacts.json"
+_STAGE_LINE = re.compile(rf"({'|'.join((*STAGES, *ARMS))})( \w+)*: ")
 
 
 def reproduce(profile: str, parameters: dict, names: list[str]) -> int:
@@ -84,13 +86,32 @@ def _execute(path: Path, directory: Path, parameters: dict) -> None:
     out, before = directory / path.name, _snapshot(Path(parameters["figures"]))
     try:
         papermill.execute_notebook(
-            str(path), str(out), parameters=parameters, progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr
+            str(path),
+            str(out),
+            parameters=parameters,
+            progress_bar=False,
+            stdout_file=_Progress(),
+            extra_arguments=["--IPKernelApp.log_level=50"],  # the kernel's own warnings say nothing about the run
         )
     except papermill.PapermillExecutionError as error:
         raise StageError(f"{path.name}, cell {error.exec_count}: {error.ename}: {error.evalue}\n(see {out})") from None
     after = _snapshot(Path(parameters["figures"]))
     written = {name: hash for name, hash in after.items() if before.get(name, (0, ""))[0] != hash[0]}
     write_text(directory / ARTEFACTS, json.dumps({name: hash for name, (_, hash) in written.items()}, indent=1))
+
+
+class _Progress(io.TextIOBase):
+    """Passes on what stages print while they work; what else a notebook prints is in its executed copy."""
+
+    def __init__(self):
+        self.rest = ""
+
+    def write(self, text: str) -> int:
+        *lines, self.rest = (self.rest + text).split("\n")
+        for line in lines:
+            if _STAGE_LINE.match(line):
+                print(f"  {line}", flush=True)
+        return len(text)
 
 
 def _snapshot(folder: Path) -> dict[str, tuple[int, str]]:
