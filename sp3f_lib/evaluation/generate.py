@@ -47,6 +47,8 @@ def load_tokenizer(path: str, revision: str | None = None):
             f"model {str(path)!r} has no tokenizer that transformers can load (tokenizer.json or tokenizer_config.json "
             f"is missing or broken); save one there with tokenizer.save_pretrained(...): {error}"
         ) from error
+    if len(tokenizer) < 2:  # for some architectures transformers makes up an empty tokenizer
+        raise ValueError(f"model {str(path)!r} has no tokenizer; save one there with tokenizer.save_pretrained(...)")
     if tokenizer.chat_template is None:
         raise ValueError(
             f"the tokenizer of {str(path)!r} has no chat template; rows are chat messages. "

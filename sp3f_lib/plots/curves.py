@@ -11,7 +11,6 @@ PANELS = {
     "rewards/accuracy/mean": "accuracy",
     "rewards/parseable/mean": "parseable",
     "rewards/fidelity/mean": "fidelity",
-    "rewards/win_rate/mean": "win rate",
     "groups/none_correct": "groups, none correct",
     "groups/no_signal": "groups, no signal",
     "completions/mean_length": "tokens per response",

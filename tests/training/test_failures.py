@@ -63,7 +63,7 @@ def test_an_unknown_arm_is_named_with_the_nearest(folder):
 
 def test_a_failing_child_tells_why(folder):
     profile = load_profile(TOY, model=str(save_qwen2(folder / "qwen")))
-    with pytest.raises(StageError, match="evaluate base failed: model .* has no tokenizer"):
+    with pytest.raises(StageError, match=r"evaluate base failed: model .* has no tokenizer"):
         run_stages([(profile, "evaluate", "base")])
 
 
@@ -83,7 +83,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_the_run_goes_on(folder, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_save_checkpoint", full_disk)
-        with pytest.raises(StageError, match="No space left on device.*checkpoint-2"):
+        with pytest.raises(StageError, match=r"No space left on device.*checkpoint-2"):
             stages.base(profile)
     (directory,) = folder.glob("runs/toy/base/*")
     assert not (directory / MANIFEST).exists()
