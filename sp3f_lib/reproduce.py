@@ -35,7 +35,7 @@ def reproduce(profile: str, parameters: dict, names: list[str]) -> int:
         ran += done
     minutes = (time.monotonic() - began) / 60
     print(f"\n{ran} of {len(chosen)} notebooks run in {minutes:.1f} min." if ran else "\nNothing to do: all is up to date.")
-    _print_result(folder)
+    _print_result(folder, resolved.evaluation.samples)
     return 0
 
 
@@ -124,13 +124,13 @@ def _lost(directory: Path) -> str | None:
     return next((n for n, hash in written.items() if not Path(n).is_file() or sha256_file(Path(n)) != hash), None)
 
 
-def _print_result(folder: Path) -> None:
+def _print_result(folder: Path, samples: int) -> None:
     table, figure = folder / "pareto.csv", folder / "pareto.png"
     if not table.is_file():
         return
     import pandas as pd
 
-    print("\nAccuracy and language fidelity in %, mean over languages, 95 % interval, 8 samples a problem:\n")
+    print(f"\nAccuracy and language fidelity in %, mean over languages, 95 % interval, {samples} samples a problem:\n")
     print(f"{'regime':<8}{'method':<26}{'accuracy':>20}{'fidelity':>22}{'problems':>10}{'answers':>9}")
     for row in pd.read_csv(table).itertuples():
         accuracy = f"{row.accuracy:6.1f} [{row.accuracy_low:5.1f}, {row.accuracy_high:5.1f}]"
