@@ -320,7 +320,7 @@ def test_nearest_shows_all_known_words_where_none_is_near():
     assert nearest("xyz", ["beta", "alpha"]) == "; known: alpha, beta"
 
 
-# ---- known defects
+# ---- values that a later stage would refuse
 
 
 @pytest.mark.parametrize("name", [name for name in profile_names() if name != "lab"])

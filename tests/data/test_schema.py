@@ -281,7 +281,7 @@ def test_a_bad_row_in_a_file_is_named_with_the_file(good_row, tmp_path):
         read_rows(path)
 
 
-# ---- known defects: these end in an error that names neither file nor row
+# ---- nested values and bytes that a reader could stumble over
 
 
 @pytest.mark.parametrize(

@@ -338,7 +338,7 @@ def test_every_pair_gets_a_verdict_with_the_name_of_the_judge_in_order():
     assert {verdict.judge for verdict in verdicts} == {"alignment"}
 
 
-# ---- known defects
+# ---- cases that once went wrong
 
 
 @pytest.mark.parametrize("text", [" + ".join("1" * 40) + " apples", "1 + " * 200, "1 " * 4 + "+ 1 " * 30 + "= x"])

@@ -207,7 +207,7 @@ def test_a_response_without_a_box_is_not_correct():
     assert not is_correct("18", "18")
 
 
-# ---- known defects
+# ---- cases that once went wrong
 
 
 @pytest.mark.parametrize("answer, gold", [("5²", "52"), ("2³", "23"), ("x₁", "x1")])

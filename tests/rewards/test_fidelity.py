@@ -157,7 +157,7 @@ def test_any_text_has_a_share_between_0_and_1_or_none(text, lang):
     assert share is None or 0.0 <= share <= 1.0
 
 
-# ---- known defects
+# ---- cases that once went wrong
 
 
 def test_chinese_behind_a_number_is_seen():
