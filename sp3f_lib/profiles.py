@@ -71,7 +71,10 @@ _Operations = Annotated[int, Field(ge=1, le=6)]
 
 
 class Data(_Section):
-    """Which problems, in which languages. Numbers are problems per language."""
+    """Which problems, in which languages. Numbers are problems per language.
+
+    `eval_seed` draws the lab's evaluation problems. Settings are chosen on other seeds (LOG.md: 1000003), never on this one.
+    """
 
     source: Literal["lab", "mgsm", "rows", "sp3f"] = "lab"
     folder: str | None = None
@@ -84,6 +87,7 @@ class Data(_Section):
     rl_operations: tuple[_Operations, ...] = (2, 3, 4)
     eval_problems: int = Field(gt=0)
     eval_operations: tuple[_Operations, ...] | None = None
+    eval_seed: int = 2_000_003
 
     @field_validator("languages", "rl_languages", "eval_languages")
     @classmethod

@@ -84,9 +84,9 @@ def lab_splits(data: Data, seed: int, exclude: frozenset[str] = frozenset()) -> 
         "rl": data.rl_operations,
         "eval": data.eval_operations or data.rl_operations,
     }
-    # The evaluation has a seed of its own and a part of the world of its own: it is the same for every seed of the training.
+    # The evaluation has a seed and a part of the world of its own: it is the same for every seed of the training.
     taken, splits = set(exclude), {}
-    for name, split_seed in (("sft", 2 * seed + 11), ("rl", 2 * seed + 12), ("eval", 1_000_003)):
+    for name, split_seed in (("sft", 2 * seed + 11), ("rl", 2 * seed + 12), ("eval", data.eval_seed)):
         problems = sample_problems(counts[name], split_seed, operations[name], frozenset(taken), name == "eval")
         taken.update(problem.id for problem in problems)
         splits[name] = lab_rows(problems, languages[name])
