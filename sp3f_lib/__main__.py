@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _seeds(options) -> int:
-    from sp3f_lib.evaluation.seeds import over_seeds, run_seeds
+    from sp3f_lib.evaluation.seeds import differences_over_seeds, over_seeds, run_seeds
 
     chosen, overrides = _parameters(options), _overrides(options.set)
     profiles = []
@@ -56,9 +56,13 @@ def _seeds(options) -> int:
         first = load_profile(options.profile, overrides, **chosen | {"seed": seed})
         regimes = (options.regime,) if options.regime else first.experiments
         profiles += [load_profile(options.profile, overrides, **chosen | {"seed": seed, "regime": r}) for r in regimes]
-    table = over_seeds(run_seeds(profiles, options.arms))
+    results = run_seeds(profiles, options.arms)
     print("\nPercent, mean over seeds ± half a 95 % t interval; then each seed:\n")
-    print(table.to_string(index=False))
+    print(over_seeds(results).to_string(index=False))
+    print(
+        "\nAccuracy, difference within a seed in percentage points; mean over seeds ± half a 95 % t interval; then each seed:\n"
+    )
+    print(differences_over_seeds(results).to_string(index=False))
     return 0
 
 

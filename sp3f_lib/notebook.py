@@ -30,15 +30,16 @@ class Experiment:
         return (*START, *self.regimes[regime].arms)
 
 
-def check_parameters(scope: dict) -> Experiment:
+def check_parameters(scope: dict, also: tuple[str, ...] = ()) -> Experiment:
     """Checks the notebook's parameters (`scope` is its `globals()`), which papermill does not, and resolves the profiles.
 
-    `ProfileError` names an unknown parameter, key, language, judge or arm and the nearest known one.
+    `also` are parameters that only this notebook has. `ProfileError` names an unknown parameter, key, language, judge or arm
+    and the nearest known one.
     """
     given = {name for name in scope if not name.startswith("_") and name not in _JUPYTER}
     given = {name for name in given if not callable(scope[name]) and type(scope[name]).__name__ != "module"}
-    for name in sorted(given - set(PARAMETERS)):
-        raise ProfileError(f"unknown notebook parameter {name!r}{nearest(name, PARAMETERS)}")
+    for name in sorted(given - {*PARAMETERS, *also}):
+        raise ProfileError(f"unknown notebook parameter {name!r}{nearest(name, (*PARAMETERS, *also))}")
     if Path.cwd().name == "notebooks" and (Path.cwd().parent / "pyproject.toml").is_file():
         os.chdir(Path.cwd().parent)  # JupyterLab starts a notebook in its own folder; runs/ and figures/ are beside it
     pd.set_option("display.max_colwidth", 120)

@@ -13,7 +13,7 @@ SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 _LONGEST_SECONDS = 20
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of public data sets; the test is skipped where it is not there."""
     if not SHARED_DATA.is_dir():

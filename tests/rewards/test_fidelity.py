@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sp3f_lib.languages import LANGUAGES
-from sp3f_lib.rewards.fidelity import is_faithful, language_share
+from sp3f_lib.rewards.detector import covered
+from sp3f_lib.rewards.fidelity import is_faithful, language_parts, language_share
 
 # One sentence of a solution in each language; more than thirty letters, so that each can be told by itself.
 SENTENCES = {
@@ -174,3 +175,78 @@ def test_a_chinese_sentence_that_begins_with_a_number_is_chinese():
 def test_english_between_two_prices_is_seen():
     text = f"{SENTENCES['de']} $2 per egg, and then she buys some bread and milk for the whole family in the shop for $5"
     assert not is_faithful(text, "de")
+
+
+def test_a_boxed_answer_does_not_hide_the_rest_of_its_line():
+    text = f"{SENTENCES['bn']} $16 - 3 - 4 = 9$ {SENTENCES['bn']} \\boxed{{18}}"
+    assert language_share(text, "bn") == 1.0
+
+
+# ---- names, code, variables
+
+
+@pytest.mark.parametrize("lang", ["ru", "zh", "th", "ar", "ja", "bn"])
+def test_a_name_or_a_term_in_latin_letters_carries_no_weight(lang):
+    assert language_share(f"{SENTENCES[lang][:-1]} (Grafana WebHook).", lang) == 1.0
+
+
+def test_a_title_in_latin_letters_carries_no_weight():
+    title = "Харви прочитал книгу «Harry Potter And The Deathly Hallows» и посмотрел все фильмы о нём."
+    assert language_share(title, "ru") == 1.0
+
+
+def test_three_words_of_english_in_a_sentence_of_another_script_count():
+    assert language_share("তাহলে we can see that মোট খরচ আঠারো টাকা।", "bn") < 0.7
+
+
+def test_chinese_words_in_an_indonesian_sentence_count():
+    assert language_share("Jadi 所以我们知道总共 jumlah telur yang tersisa adalah 所以结果是九个鸡蛋 butir.", "id") < 0.7
+
+
+@pytest.mark.parametrize(
+    "code", ["for (int i = 0; i < 3; i++) {", "const total = eggs + apples;", "def count_the_eggs(basket):"]
+)
+def test_a_line_of_code_says_nothing_about_the_language(code):
+    assert language_share(f"{SENTENCES['yo']}\n{code}\n{SENTENCES['yo']}", "yo") == 1.0
+
+
+@pytest.mark.parametrize("formula", ["x = 3", "x + y = 3", "3 × a"])
+def test_variables_beside_operators_say_nothing(formula):
+    assert language_share(f"{SENTENCES['ru']} {formula}", "ru") == 1.0
+
+
+def test_the_parts_show_what_counts_for_which_language():
+    parts = language_parts(f"{SENTENCES['ru']} The farmer sells the remaining eggs at the market every day.")
+    assert [(part.language, part.script) for part in parts] == [("ru", "CYRILLIC"), ("en", "LATIN")]
+    assert parts[1].letters == sum(map(str.isalpha, parts[1].words))
+
+
+def test_every_language_of_the_table_can_be_recognised():
+    assert covered() == set(LANGUAGES)
+
+
+# ---- properties
+
+FORMULAS = [
+    r"$x^2 + \frac{a}{b} = 7$",
+    r"\[ y = \text{eggs sold} \]",
+    r"\boxed{18}",
+    "3 + 4 = 7",
+    "`total`",
+    "https://example.org/en",
+]
+
+
+@given(st.lists(st.sampled_from(sorted(SENTENCES)), min_size=1, max_size=4), st.data())
+def test_a_formula_between_sentences_never_changes_the_share(langs, data):
+    sentences = [SENTENCES[lang] for lang in langs]
+    place = data.draw(st.integers(0, len(sentences)))
+    with_formula = [*sentences[:place], data.draw(st.sampled_from(FORMULAS)), *sentences[place:]]
+    target = data.draw(st.sampled_from(langs))
+    assert language_share(" ".join(with_formula), target) == language_share(" ".join(sentences), target)
+
+
+@given(st.permutations([*[SENTENCES[lang] for lang in ("de", "zh", "yo", "hi")], "Sí.", "Ja, 3.", "Hay 4.", "So 5."]))
+def test_the_order_of_sentences_does_not_matter(sentences):
+    for lang in ("de", "zh", "yo", "hi", "es", "en"):
+        assert language_share(" ".join(sentences), lang) == language_share(" ".join(sorted(sentences)), lang)
