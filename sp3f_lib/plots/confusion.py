@@ -37,6 +37,8 @@ def plot_confusion(table: pd.DataFrame):
             grid, ax=axis, cmap="cividis", vmin=0, vmax=100, annot=labels, fmt="", annot_kws={"size": 6.5}, linewidths=0.3,
             cbar_kws={"label": "accepted (%)"}, yticklabels=names,
         )  # fmt: skip
-        axis.set(title=f"{method}: n = {part.texts.min()} to {part.texts.max()} texts a row", xlabel="target", ylabel="")
+        fewest, most = part.texts.min(), part.texts.max()
+        number = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        axis.set(title=f"{method}: n = {number} texts a row", xlabel="target", ylabel="")
         axis.set_ylabel("text is in" if method == methods[0] else "")
     return figure

