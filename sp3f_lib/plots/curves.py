@@ -46,13 +46,14 @@ def plot_curves(table: pd.DataFrame, title: str):
     columns = min(4, len(metrics))
     lines = -(-len(metrics) // columns)
     figure, axes = plt.subplots(
-        lines, columns, figsize=(WIDTH * columns / 3, 2.1 * lines + 0.6), squeeze=False, layout="constrained"
+        lines, columns, figsize=(max(WIDTH * columns / 3, WIDTH / 2), 2.1 * lines + 0.6), squeeze=False, layout="constrained"
     )
     for axis, metric in zip(axes.flat, metrics, strict=False):
         for method, rows in table[table.metric == metric].groupby("method", sort=False):
             rows = rows.sort_values("step")
             colour = METHOD_COLOURS[method]
-            smooth = rows.value.rolling(_SMOOTHED, min_periods=1).mean()
+            apart = rows.step.diff().median() if len(rows) > 1 else 1  # steps from one logged value to the next
+            smooth = rows.value.rolling(max(1, round(_SMOOTHED / apart)), min_periods=1).mean()
             axis.plot(rows.step, rows.value, color=colour, alpha=0.25, lw=0.8)
             axis.plot(rows.step, smooth, color=colour, lw=1.8, label=METHOD_NAMES[method])
         axis.set(title=PANELS.get(metric, metric), xlabel="step")

@@ -34,6 +34,7 @@ def plot_languages(table: pd.DataFrame, title: str):
             )
         axis.set(ylabel=f"{metric} (%)", ylim=(-4, 104))
         axis.set_xticks(range(len(languages)), [f"{LANGUAGES[code].name}\n({code})" for code in languages])
+        axis.set_xlim(-0.5 - 0.6 / len(languages), len(languages) - 0.5 + 0.6 / len(languages))
         axis.grid(axis="x", visible=False)
     problems, answers = table.problems.iloc[0], table.answers.iloc[0]
     axes[0].set_title(f"{title}: n = {problems} problems and {answers} answers per dot, 95 % intervals over problems")
