@@ -39,19 +39,19 @@ _NUMBERS = {
         lakh=True, scales="2 শত; 3 হাজার*; 5 লাখ* লক্ষ*; 6 মিলিয়ন*; 7 কোটি*; 9 বিলিয়ন*; dozen ডজন*",
         minus="ঋণাত্মক মাইনাস বিয়োগ", other="নয় না নেই নহে সাড়ে সোয়া পৌনে অর্ধেক আধা আড়াই দেড় দ্বিগুণ", joins="এবং বা অথবা ও", percent="শতাংশ"),
     "de": Numbers(
-        decimal=",", scales="2 hundert*; 3 tausend*; 6 million* mio; 9 milliarde* mrd; 12 billion*; dozen dutzend*",
-        minus="minus negativ", other="nicht kein keine halb halbe einhalb eineinhalb anderthalb hälfte viertel als mindestens höchstens doppelt",
+        decimal=",", scales="2 hundert; 3 tausend; 6 million millionen mio; 9 milliarde milliarden mrd; 12 billion billionen; dozen dutzend",
+        minus="minus negativ", other="nicht kein keine halb halbe einhalb eineinhalb anderthalb hälfte viertel zehntel hundertstel tausendstel als mindestens höchstens doppelt",
         joins="und oder", percent="prozent"),
     "en": Numbers(
-        scales="2 hundred*; 3 thousand*; 5 lakh*; 6 million* mn mln; 7 crore*; 9 billion* bn; 12 trillion*; dozen dozen*",
-        minus="minus negative", other="not no half halves quarter twice double triple than least most squared cubed factorial",
+        scales="2 hundred hundreds; 3 thousand thousands; 5 lakh lakhs; 6 million millions mn mln; 7 crore crores; 9 billion billions bn; 12 trillion trillions; dozen dozen dozens",
+        minus="minus negative", other="not half halves quarter tenth* hundredth* thousandth* millionth* twice double triple than least most squared cubed factorial",
         joins="and or", percent="percent|per cent|percentage|pct"),
     "es": Numbers(
-        decimal=",", scales="2 cien cientos ciento; 3 mil miles; 6 millón millon*; 9 millardo*; 12 billón billon*; dozen docena*",
-        minus="menos negativo", other="no medio media mitad cuarto doble triple", joins="y e o u", percent="por ciento"),
+        decimal=",", scales="2 cien cientos ciento; 3 mil miles; 6 millón millones; 9 millardo millardos; 12 billón billones; dozen docena docenas",
+        minus="menos negativo", other="no medio media mitad cuarto décim* centésim* milésim* doble triple", joins="y e o u", percent="por ciento"),
     "fr": Numbers(
-        decimal=",", scales="3 mille millier*; 6 million*; 9 milliard*; 12 billion*; dozen douzaine*",
-        minus="moins négatif", other="pas non ne demi demie moitié quart double triple", joins="et ou", percent="pour cent|pourcent"),
+        decimal=",", scales="3 mille millier milliers; 6 million millions; 9 milliard milliards; 12 billion billions; dozen douzaine douzaines",
+        minus="moins négatif", other="pas non ne demi demie moitié quart dixième* centième* millième* double triple", joins="et ou", percent="pour cent|pourcent"),
     "hi": Numbers(
         lakh=True, scales="2 सौ; 3 हज़ार हजार हज़ारों; 5 लाख लाखों; 6 मिलियन; 7 करोड़ करोड़ों; 9 अरब बिलियन; 11 खरब; dozen दर्जन",
         minus="ऋण माइनस ऋणात्मक", other="नहीं न आधा आधे आधी साढ़े सवा पौने डेढ़ ढाई दुगुना दोगुना", joins="और या एवं", percent="प्रतिशत|फ़ीसदी|फीसदी"),
@@ -60,17 +60,17 @@ _NUMBERS = {
         minus="minus negatif", other="bukan tidak setengah seperempat belas", joins="dan atau", percent="persen"),
     "it": Numbers(
         decimal=",", scales="2 cento; 3 mille mila; 6 milione milioni mln; 9 miliardo miliardi mld; 12 bilione bilioni; dozen dozzina dozzine",
-        minus="meno negativo", other="non mezzo mezza metà quarto doppio", joins="e ed o od", percent="per cento|percento"),
+        minus="meno negativo", other="non mezzo mezza metà quarto decim* centesim* millesim* doppio", joins="e ed o od", percent="per cento|percento"),
     "ja": Numbers(
-        scales="6 ミリオン; dozen ダース", minus="マイナス 負 負の", other="ない ません 半 以上 以下 未満 超", joins="と または や か", percent="パーセント"),
+        scales="6 ミリオン; dozen ダース", minus="マイナス 負 負の", other="ない ません 半分 時半 年半 月半 個半 以上 以下 未満 超え", joins="と または や か", percent="パーセント"),
     "ko": Numbers(
         scales="dozen 다스", minus="마이너스 음수", other="아니* 아닌 아닙니다 반 이상 이하 미만 초과 절반", joins="그리고 또는 와 과 및", percent="퍼센트"),
     "pt": Numbers(
-        decimal=",", scales="2 cem cento centos; 3 mil milhar*; 6 milhão milhões milhao milhoes; 9 bilhão bilhões; 12 bilião biliões trilhão trilhões; dozen dúzia*",
-        minus="menos negativo", other="não meio meia metade quarto dobro", joins="e ou", percent="por cento"),
+        decimal=",", scales="2 cem cento centos; 3 mil milhar milhares; 6 milhão milhões milhao milhoes; 9 bilhão bilhões; 12 bilião biliões trilhão trilhões; dozen dúzia dúzias",
+        minus="menos negativo", other="não meio meia metade quarto décim* centésim* milésim* dobro", joins="e ou", percent="por cento"),
     "ru": Numbers(
-        decimal=",", scales="1 десятк* десятков; 2 сотня сотни сотен; 3 тысяч* тыс; 6 миллион* млн; 9 миллиард* млрд; 12 триллион* трлн; dozen дюжин*",
-        minus="минус отрицательное", other="не половин* полтора полуторы пол четверть вдвое", joins="и или", percent="процентов|процента|процент"),
+        decimal=",", scales="1 десяток десятка десятков; 2 сотня сотни сотен; 3 тысяча тысячи тысяч тыс; 6 миллион миллиона миллионов млн; 9 миллиард миллиарда миллиардов млрд; 12 триллион триллиона триллионов трлн; dozen дюжина дюжины дюжин",
+        minus="минус отрицательное", other="не половин* полтора полуторы пол четверть десятых сотых тысячных вдвое", joins="и или", percent="процентов|процента|процент"),
     "sw": Numbers(
         scales="2 mia; 3 elfu; 5 laki; 6 milioni; 9 bilioni; 12 trilioni; dozen dazeni", scale_first=True,
         minus="hasi", other="si sio siyo nusu robo kasoro kasorobo", joins="na au", percent="asilimia"),
@@ -82,15 +82,15 @@ _NUMBERS = {
     "yo": Numbers(
         scales="2 ọgọ́rùn-ún ọgọ́rùn ọgọrun ogorun; 3 ẹgbẹ̀rún ẹgbẹrun egberun; 6 mílíọ̀nù míliọ̀nù miliọnu milionu; 9 bílíọ̀nù biliọnu bilionu; dozen dọ́sìnnì",
         scale_first=True, minus="òdì ìyọkúrò", other="kì kìí kò kọ́ ààbọ̀ àbọ̀ ìdajì ìdàjì ìlàjì", joins="àti tàbí", percent="pasẹnti|pásẹ́ǹtì"),
-    "zh": Numbers(minus="负 負 零下", other="不 没 沒 非 半 以上 以下 超过 超過", joins="和 或 或者 与 及 以及", percent="个百分点"),
+    "zh": Numbers(minus="负 負 零下", other="不是 并非 不等 不到 不足 没有 不对 一半 半个 个半 個半 年半 月半 天半 时半 小时半 元半 块半 以上 以下 超过 超過", joins="和 或 或者 与 及 以及", percent="个百分点"),
     "af": Numbers(
-        decimal=",", scales="2 honderd; 3 duisend*; 6 miljoen*; 9 miljard*; 12 biljoen*; dozen dosyn*",
-        minus="minus negatief", other="nie geen half halwe helfte kwart", joins="en of", percent="persent"),
+        decimal=",", scales="2 honderd; 3 duisend; 6 miljoen; 9 miljard; 12 biljoen; dozen dosyn",
+        minus="minus negatief", other="nie geen half halwe helfte kwart tiende* honderdste* duisendste*", joins="en of", percent="persent"),
     "nl": Numbers(
-        decimal=",", scales="2 honderd*; 3 duizend*; 6 miljoen* mln; 9 miljard* mld mrd; 12 biljoen*; dozen dozijn*",
-        minus="min minus negatief", other="niet geen half halve helft kwart anderhalf anderhalve", joins="en of", percent="procent"),
+        decimal=",", scales="2 honderd; 3 duizend; 6 miljoen mln; 9 miljard mld mrd; 12 biljoen; dozen dozijn",
+        minus="min minus negatief", other="niet geen half halve helft kwart tiende* honderdste* duizendste* anderhalf anderhalve", joins="en of", percent="procent"),
     "tr": Numbers(
-        decimal=",", scales="2 yüz; 3 bin; 6 milyon*; 9 milyar*; 12 trilyon*; dozen düzine*",
+        decimal=",", scales="2 yüz; 3 bin; 6 milyon; 9 milyar; 12 trilyon; dozen düzine",
         minus="eksi negatif", other="değil buçuk yarım yarısı çeyrek", joins="ve veya", percent="yüzde"),
     "vi": Numbers(
         decimal=",", scales="1 chục mươi; 2 trăm; 3 nghìn ngàn; 4 vạn; 6 triệu; 9 tỷ tỉ; dozen tá",

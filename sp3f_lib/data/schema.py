@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from sp3f_lib.languages import get_language
+from sp3f_lib.rewards.answers import check_gold
 from sp3f_lib.runs import atomic_path
 
 FIELDS = (
@@ -105,6 +106,10 @@ def _check_row(row: dict, place: str, for_sft: bool) -> None:
     truth = row["reward_model"].get("ground_truth")
     if not isinstance(truth, str) or not truth.strip():
         raise RowError(f"{place}: field 'reward_model.ground_truth' must be a non-empty text, not {truth!r}")
+    try:
+        check_gold(truth)
+    except ValueError as error:
+        raise RowError(f"{place}: field 'reward_model.ground_truth': {error}") from None
     turns = row["input"]
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
         raise RowError(f"{place}: field 'input' must be a list of messages, not {turns!r}")

@@ -206,6 +206,18 @@ def test_a_ground_truth_that_is_not_a_text_is_named(good_row, truth):
     assert "row 1: field 'reward_model.ground_truth'" in refused(second(good_row, reward_model={"ground_truth": truth}))
 
 
+@pytest.mark.parametrize("truth", [r"\frac{1}{2", "18 +", "None", "$$", "7" * 1001])
+def test_a_ground_truth_that_no_answer_could_equal_is_named(good_row, truth):
+    message = refused(second(good_row, reward_model={"ground_truth": truth}))
+    assert "row 1: field 'reward_model.ground_truth': " in message
+
+
+@pytest.mark.parametrize("truth", [r"\frac{1}{2}", "B", r"\text{Monday}", "1,234", r"\binom{2n}{n}"])
+def test_a_ground_truth_that_can_be_compared_at_least_as_text_is_used(good_row, truth):
+    good_row["reward_model"] = {"ground_truth": truth}
+    assert check_rows([good_row], "mine") == [good_row]
+
+
 @pytest.mark.parametrize("model", ["3", ["3"], {"truth": "3"}])
 def test_a_reward_model_without_a_ground_truth_is_named(good_row, model):
     assert "row 1: field 'reward_model" in refused(second(good_row, reward_model=model))
