@@ -35,7 +35,8 @@ def reproduce(profile: str, parameters: dict, names: list[str]) -> int:
         ran += done
     minutes = (time.monotonic() - began) / 60
     print(f"\n{ran} of {len(chosen)} notebooks run in {minutes:.1f} min." if ran else "\nNothing to do: all is up to date.")
-    _print_result(folder, resolved.evaluation.samples)
+    if chosen[-1].stem == MAIN_JOB[-1]:
+        _print_result(folder, resolved.evaluation.samples)
     return 0
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from sp3f_lib.languages import INSTRUCTION_EN, LANGUAGES, closing_sentence, get_language
 from sp3f_lib.rewards.answers import extract_answer
-from sp3f_lib.rewards.fidelity import covered
+from sp3f_lib.rewards.detector import covered
 
 EVERY_LANGUAGE = pytest.mark.parametrize("lang", sorted(LANGUAGES))
 

@@ -33,9 +33,9 @@ _CODE = re.compile(
 )
 
 
-def read_texts(folder: Path | None) -> pd.DataFrame:
+def read_texts(folder: Path | str | None) -> pd.DataFrame:
     """Real texts, one line each: `source`, `lang`, `id` (the same for translations of one text), `text`."""
-    rows = []
+    rows, folder = [], Path(folder) if folder else None
     languages = [*MGSM_LANGUAGES, "id"] if folder else MGSM_LANGUAGES
     for lang in languages:
         rows += [("MGSM", lang, str(number), question) for number, (question, _) in enumerate(read_mgsm(lang, folder))]

@@ -49,6 +49,8 @@ _NEEDED = {
 # Letters of Yoruba (and Vietnamese, which fastText knows): no other language of the table writes them.
 _YORUBA = re.compile("[ẹọṣǹḿ]")
 _YORUBA_EVERY = 20  # letters
+# fastText knows little Swahili: below the first probability of another language, the second one of Swahili is worth asking lingua.
+_CLEAR, _HINT = 0.8, 0.05
 _WEAK = 0.3  # of fastText, for a guess that other sentences confirm
 _CERTAIN = 0.9  # of fastText, for a language outside the table
 _KIN_SURE = 0.4  # of fastText, for one that lingua does not know and takes for its kin
@@ -107,10 +109,13 @@ def language_of(script: str, words: str, letters: int, must: bool = False) -> st
         best, score = "und", 0.0  # fastText knows little Yoruba and takes it for Irish, Catalan or Portuguese
     known = SAME.get(best, best) in LANGUAGES or best in _CANDIDATES[script]
     found = best if letters >= _LONG and score >= (_SURE if known or script != "LATIN" else _CERTAIN) else None
+    swahili = script == "LATIN" and letters >= _LONG and score < _CLEAR and _fasttext(lower, 5).get("sw", 0) >= _HINT
+    if swahili and best != "sw":
+        found = None
     if not found and not known and score >= _SURE and letters < _LONG:
         found = UNSURE  # too little for a language that lingua would not be asked for
     if not found and script == "LATIN" and letters >= _LONG:
-        found = _small_lingua_says(words, best, score)
+        found = _small_lingua_says(words, best, score, swahili)
     found = found or _lingua_says(script, words, letters, must)
     return found if found in (None, UNSURE) else _neighbour(SAME.get(found, found), lower, letters >= _LONG or must)
 
@@ -136,11 +141,11 @@ def _owned(script: str, words: str, letters: int) -> str:
     return _OWNED[script]
 
 
-def _small_lingua_says(words: str, best: str, score: float) -> str | None:
+def _small_lingua_says(words: str, best: str, score: float, swahili: bool) -> str | None:
     """What lingua's small models make of words of which fastText is not sure: it takes Yoruba for Irish, and Zulu for anything.
 
     A language outside the table if both see it, or if lingua sees the kin of a language that it does not know (Javanese), or one
-    that fastText does not know (Zulu); else one of the table if it is far ahead; else None.
+    that fastText does not know (Zulu) and does not take for Swahili; else one of the table if it is far ahead; else None.
     """
     first, second = _small_lingua(best if best in _OTHERS else None).compute_language_confidence_values(words)[:2]
     found = first.language.iso_code_639_1.name.lower()
@@ -148,7 +153,8 @@ def _small_lingua_says(words: str, best: str, score: float) -> str | None:
         (found == best and score >= _SURE) or (found in _KIN.get(best, ()) and score >= _KIN_SURE)
     ):
         return best
-    likely = first.value >= _OUTSIDE if found in _NEW_TO_FASTTEXT else first.value - second.value >= _FAR_AHEAD
+    outside = found in _NEW_TO_FASTTEXT
+    likely = first.value >= _OUTSIDE and not swahili if outside else first.value - second.value >= _FAR_AHEAD
     return found if likely and found in (*LANGUAGES, *_NEW_TO_FASTTEXT) else None
 
 

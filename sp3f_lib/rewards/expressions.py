@@ -2,15 +2,20 @@ r"""Expressions: whether two of them are equal, which math-verify decides, but o
 
 math-verify hands its input to SymPy, which may compute 9^(9^9) or simplify for minutes, and its timeouts (SIGALRM) do not work
 in the thread where TRL calls rewards. So every part of an answer is first read by `evaluate`, within the bounds below and at two
-random values of its variables. What it cannot read, or what is worth something else than the gold answer, never reaches SymPy.
+random values of its variables. What it cannot read, or what is worth something else than the gold answer, never reaches SymPy;
+the rest has a budget of function calls, which is the same on every machine, however busy.
 """
 
 import logging
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from sp3f_lib.rewards.latex import Unreadable, Value, evaluate
 
+_CALLS = 1_500_000  # twice what the longest gold answers of DeepScaleR take; half a second to a second
 _RELATION = r"\\(?:leqslant|geqslant|leq?|geq?|neq?|lt|gt|in|approx)(?![A-Za-z])|[=<>]"
 _SPLIT = re.compile(
     rf"({_RELATION}|\\(?:cup|cap|setminus|pm|mp|to|land|lor|wedge|vee)(?![A-Za-z])"
@@ -100,12 +105,35 @@ def _proportional(parts: list, found: list, close: float) -> bool:
     return abs(ratios[0]) > 0 and _near(ratios[:1], ratios[1:], close)
 
 
+class _TooExpensive(BaseException):
+    """Not an Exception, which SymPy would catch."""
+
+
+@contextmanager
+def _budget(calls: int) -> Iterator[None]:
+    """Raises `_TooExpensive` at the first Python function called beyond `calls`, in whatever thread."""
+    before, left = sys.gettrace(), calls
+
+    def count(*_):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _TooExpensive
+
+    sys.settrace(count)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
 def _verified(gold: str, answer: str) -> bool:
     from math_verify import verify
 
     try:
-        return bool(verify(_parsed(gold), _parsed(answer), timeout_seconds=None))
-    except Exception:  # whatever SymPy raises on what somebody wrote, the answer is not shown to be right
+        with _budget(_CALLS):
+            return bool(verify(_parsed(gold), _parsed(answer), timeout_seconds=None))
+    except (_TooExpensive, Exception):  # whatever SymPy raises on what somebody wrote, the answer is not shown to be right
         return False
 
 

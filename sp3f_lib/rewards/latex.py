@@ -16,6 +16,7 @@ _DIGITS = 25  # of one number
 _BITS = 6_000  # of the exact result, some 1,800 digits
 _DEGREE = 12  # of a polynomial when multiplied out; roots, functions and constants count like variables
 _FUNCTIONS = 6  # in one expression
+_LOG_BITS = 12  # of what stands before a logarithm: SymPy makes 1000 log 2 the logarithm of 2^1000
 _NAMED = {
     "sin": cmath.sin, "cos": cmath.cos, "tan": cmath.tan, "arcsin": cmath.asin, "arccos": cmath.acos, "arctan": cmath.atan,
     "sinh": cmath.sinh, "cosh": cmath.cosh, "tanh": cmath.tanh, "exp": cmath.exp, "ln": cmath.log, "log": cmath.log10,
@@ -58,7 +59,7 @@ class _Reader:
         text = re.sub(r"\\(?:cdot|times|ast)(?![A-Za-z])", "*", text)
         text = re.sub(r"\\div(?![A-Za-z])|:", "/", text)
         self.tokens = _TOKEN.findall(re.sub(r"\\[lr]?vert(?![A-Za-z])|\\mid(?![A-Za-z])", "|", text))
-        self.place, self.point, self.open, self.depth, self.degree = 0, point, [], 0, 0
+        self.place, self.point, self.open, self.depth, self.degree, self.logs = 0, point, [], 0, 0, 0
         word = re.search(r"(?<![\\A-Za-z])[A-Za-z]{4,}", text)  # east is no product of four letters, and not seat
         if word or len(text) > LONGEST or sum(token[1:] in _NAMED for token in self.tokens) > _FUNCTIONS:
             raise Unreadable(text)
@@ -93,12 +94,15 @@ class _Reader:
         return self.bounded(value, degree, bits)
 
     def product(self):
+        logs = self.logs
         value, degree, bits = self.factors()
         while self.next() in ("*", "/"):
             division = self.take() == "/"
             other = self.factors()
             value = value / other[0] if division else value * other[0]
             degree, bits = degree + other[1], bits + other[2]
+        if self.logs > logs and bits - (self.logs - logs) > _LOG_BITS:
+            raise Unreadable("too large a factor of a logarithm")
         return self.bounded(value, degree, bits)
 
     def factors(self):
@@ -242,6 +246,7 @@ class _Reader:
             raise Unreadable("undefined")
         value = cmath.log(value) / cmath.log(base[0]) if base else _NAMED[name](value)
         bits += 16 + (base[2] if base else 0)
+        self.logs += bits if name in ("log", "ln") else 0
         return self.raised(value, 1, bits, False, power) if power else (value, 1, bits)
 
     def letter(self, token: str):

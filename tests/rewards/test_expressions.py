@@ -17,9 +17,10 @@ from sp3f_lib.rewards.latex import Unreadable, evaluate
 @pytest.mark.parametrize(
     "expression",
     [
-        "9^{9^9}", "((3!)!)!", "(x+1)^{13}", r"(\sqrt{2}+\sqrt{3})^{13}", "x^{61}",
-        "1" * 26, r"\arccos(2)", r"\arccos(\sqrt{5})", r"\ln(-\pi)", "2^3^2", r"\prod i",
-        "(" * 11 + "1" + ")" * 11, "1+", "", "(1", "1 2", r"\frac{1}", "word word", r"\sin\sin\sin\sin\sin\sin\sin x", "1/0",
+        "9^{9^9}", "((3!)!)!", "(x+1)^{13}", r"(\sqrt{2}+\sqrt{3})^{13}", "x^{61}", "1" * 26, r"\arccos(2)",
+        r"\arccos(\sqrt{5})", r"\ln(-\pi)", "2^3^2", r"\prod i", "(" * 11 + "1" + ")" * 11, "1+", "", "(1", "1 2", r"\frac{1}",
+        "word word", r"\sin\sin\sin\sin\sin\sin\sin x", "1/0", r"10^9 \ln 2", r"1000(1000 \log 3 + 1)", "(x+1)^{x+99999}",
+        r"(5-i)^{20}", "(2n+k-1000)!",
     ],
 )  # fmt: skip
 def test_what_is_beyond_the_bounds_is_not_computed(expression):
