@@ -170,7 +170,8 @@ def _lingua_says(script: str, words: str, letters: int, must: bool) -> str | Non
     large = script == "LATIN" and not any(scores.get(code, 0) >= _POSSIBLE for code in asked if code not in seen)
     values = _lingua(tuple(seen if large else asked), large).compute_language_confidence_values(words)
     first, second = values[:2]
-    if not must and first.value - second.value < (_AHEAD if large and letters > _SHORT else _AHEAD_SHORT):
+    ahead = (_AHEAD if letters > _SHORT else _AHEAD_SHORT) if large else _FAR_AHEAD
+    if not must and first.value - second.value < ahead:
         return UNSURE
     return first.language.iso_code_639_1.name.lower() if first.value else None
 

@@ -15,6 +15,7 @@ formulas count as English (`benchmarks/fidelity.py` measures it beside this one)
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -101,6 +102,11 @@ def language_parts(text: str) -> tuple[Part, ...]:
     parts = [Part(words, script, None, 0) for script, words, letters in pieces if not letters]
     found = {piece: language_of(*piece) for piece in pieces if piece[2] and not is_short(piece[0], piece[2])}
     around = {(script, language) for (script, _, _), language in found.items()}
+    # Where all sentences are short, what they are in together takes the place of a long one.
+    for script in {piece[0] for piece in pieces if piece[2]} - {script for script, _ in around}:
+        words, letters = _together(piece[1:] for piece in pieces if piece[0] == script)
+        if not is_short(script, letters):
+            around.add((script, language_of(script, words, letters)))
     doubtful: dict[str, list[tuple[str, int]]] = {}
     for script, words, letters in pieces:
         if not letters:
@@ -119,13 +125,17 @@ def language_parts(text: str) -> tuple[Part, ...]:
     for part in parts:
         sure[part.script] += part.letters
     for script, unsure in doubtful.items():
-        letters = sum(letters for _, letters in unsure)
-        # Sorted, so that the order of the sentences does not matter.
-        words = " ".join(sorted(words for words, _ in unsure))
+        words, letters = _together(unsure)
         counts = sure[script] < _ENOUGH and (letters >= _TRACE or not sure.total())
         found = language_of(script, words, letters, must=True) if counts else None
         parts.append(Part(words, script, found, letters if counts else 0))
     return tuple(parts)
+
+
+def _together(pieces: Iterable[tuple[str, int]]) -> tuple[str, int]:
+    """Short sentences as one text, sorted, so that their order does not matter."""
+    pieces = sorted(pieces)
+    return " ".join(words for words, _ in pieces), sum(letters for _, letters in pieces)
 
 
 def mask(text: str) -> str:

@@ -266,7 +266,6 @@ def test_arabic_takes_the_plural_up_to_ten_and_the_singular_after():
 # ---- fidelity: what the lab teaches is rewarded, and nothing else
 
 # Short sentences that the detector is not sure of are judged without the rest of the text: "Nina loses coins" as Catalan.
-AFRIKAANS = pytest.mark.xfail(strict=True, reason="fidelity.py: one in ten Afrikaans solutions counts as Dutch or unknown")
 
 
 @pytest.mark.parametrize("lang", TRAINED)
@@ -277,14 +276,14 @@ def test_every_solution_in_a_trained_language_counts_as_written_in_it(lang):
 
 @pytest.mark.parametrize(
     "lang",
-    [pytest.param(lang, marks=AFRIKAANS) if lang == "af" else lang for lang in lab_languages() if lang not in TRAINED],
+    [lang for lang in lab_languages() if lang not in TRAINED],
 )
 def test_19_of_20_solutions_in_any_other_language_count_as_written_in_it(lang):
     solutions = [render_solution(problem, lang) for problem in PROBLEMS]
     assert sum(is_faithful(text, lang) for text in solutions) >= 0.95 * len(solutions)
 
 
-@pytest.mark.parametrize("lang", [pytest.param(lang, marks=AFRIKAANS) if lang == "af" else lang for lang in lab_languages()])
+@pytest.mark.parametrize("lang", lab_languages())
 def test_no_solution_counts_as_written_in_another_language(lang):
     for other in lab_languages():
         if other != lang:

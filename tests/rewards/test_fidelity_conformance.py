@@ -12,10 +12,12 @@ CASES = yaml.safe_load(Path(__file__).with_name("fidelity_cases.yaml").read_text
 # What the detectors cannot tell: languages that neither knows well, beside their nearest kin.
 LIMITS = {
     ("es", "Asturian"),
+    ("fr", "Haitian Creole"),
     ("he", "Biblical Aramaic in Hebrew letters"),
     ("hi", "Maithili"),
     ("it", "Corsican"),
     ("pt", "Galician (human rights declaration)"),
+    ("tr", "Uzbek"),
 }
 
 
