@@ -129,7 +129,9 @@ class Language:
 
 
 def _language(code, name, native, script, instruction, closing, seen=True):
-    return Language(code, name, native, script, instruction, closing.replace("@", r"\boxed{ANSWER}"), _NUMBERS[code], seen)
+    return Language(
+        code, name, native, script, instruction, closing.replace("@", r"\boxed{ANSWER}"), _NUMBERS.get(code, Numbers()), seen
+    )
 
 
 _TABLE = [

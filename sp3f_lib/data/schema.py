@@ -140,10 +140,12 @@ def read_rows(path: Path, for_sft: bool = False) -> list[dict]:
 def read_json_lines(path: Path) -> list[dict]:
     """The objects of a JSON-lines file; `RowError` names the file and the line that cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = (
+            path.read_text(encoding="utf-8-sig").rstrip().split("\n")
+        )  # splitlines() would also split at U+2028 inside a text
     except UnicodeDecodeError as error:
         raise RowError(f"{path}: not UTF-8 text: {error}") from None
-    return [_json_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
+    return [_json_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)] if lines != [""] else []
 
 
 def _json_line(line: str, place: str) -> dict:

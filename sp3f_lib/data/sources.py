@@ -276,6 +276,9 @@ def rows_splits(data: Data) -> dict[str, list[dict]]:
         if not wanted:
             found = sorted({row["extra_info"]["lang"] for row in rows})
             raise RowError(f"{path}: no row in {', '.join(languages[name])}; its languages are {', '.join(found)}")
+        if left := Counter(row["extra_info"]["lang"] for row in rows if row["extra_info"]["lang"] not in languages[name]):
+            out = ", ".join(f"{number} in {lang}" for lang, number in sorted(left.items()))
+            print(f"data: {path.name}: rows left out, {out}; data.languages is {list(languages[name])}", flush=True)
         splits[name] = wanted
     return splits
 

@@ -9,12 +9,13 @@ import json
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from sp3f_lib.data.lab import lab_languages, render_question, render_solution, sample_problems
+from sp3f_lib.data.schema import read_json_lines
 from sp3f_lib.data.sources import MGSM_LANGUAGES, read_mgsm
 from sp3f_lib.rewards.fidelity import THRESHOLD
 
@@ -40,11 +41,11 @@ def read_texts(folder: Path | str | None) -> pd.DataFrame:
     for lang in languages:
         rows += [("MGSM", lang, str(number), question) for number, (question, _) in enumerate(read_mgsm(lang, folder))]
     for path in sorted(folder.glob("ultrafeedback_prompts_multilingual/*.jsonl")) if folder else ():
-        rows += [("UltraFeedback", path.stem, r["instruction_id"], r["instruction"]) for r in _json_lines(path)]
+        rows += [("UltraFeedback", path.stem, r["instruction_id"], r["instruction"]) for r in read_json_lines(path)]
     for path in sorted(folder.glob("xalpacaeval/*.json")) if folder else ():
         rows += [("X-AlpacaEval", path.stem, str(r["id"]), r["instruction"]) for r in json.loads(path.read_text("utf-8"))]
     for path in sorted(folder.glob("sp3f_judge_grounding/t_v_en_right.jsonl")) if folder else ():
-        rows += [("probes", "id", str(number), r["yes"]) for number, r in enumerate(_json_lines(path)) if r["yes"]]
+        rows += [("probes", "id", str(number), r["yes"]) for number, r in enumerate(read_json_lines(path)) if r["yes"]]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -134,7 +135,3 @@ def _foreign(text: str) -> bool:
     """Letters of another script, or more than three with diacritics, in an English text."""
     odd = [char for char in text if ord(char) > 127 and char.isalpha()]
     return len(odd) > 3 or any(ord(char) > 0x24F for char in odd)
-
-
-def _json_lines(path: Path) -> Iterable[dict]:
-    return (json.loads(line) for line in path.read_text("utf-8").splitlines() if line)

@@ -15,6 +15,7 @@ from sp3f_lib.data.schema import (
     english_question,
     make_row,
     problem_id,
+    read_json_lines,
     read_rows,
     write_rows,
 )
@@ -319,3 +320,9 @@ def test_a_jsonl_file_that_is_not_utf8_is_named(tmp_path):
     (tmp_path / "rows.jsonl").write_bytes('{"solution": "für"}\n'.encode("latin-1"))
     with pytest.raises(RowError, match=r"rows\.jsonl"):
         read_rows(tmp_path / "rows.jsonl")
+
+
+def test_a_line_separator_inside_a_text_a_mark_at_the_beginning_and_empty_lines_at_the_end_do_no_harm(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('\ufeff{"a": "one\u2028two"}\n{"a": "three\x85four"}\n\n', encoding="utf-8")
+    assert read_json_lines(path) == [{"a": "one\u2028two"}, {"a": "three\x85four"}]
