@@ -19,9 +19,12 @@ $(READY): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || { echo "make: creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "make: installing pinned packages into $(VENV) (about 2 GB, once)"
 	@# torch first and pinned: asked for by another package, pip would bring gigabytes of CUDA.
-	@$(BIN)/pip install -q --disable-pip-version-check "torch==$$(sed -n 's/^torch==//p' constraints.txt)" $(TORCH_INDEX)
+	@# PyPI's Linux build is the CUDA one, so the CPU build is looked for first: in the index that pip has, then in PyTorch's own.
+	@torch="torch==$$(sed -n 's/^torch==//p' constraints.txt)"; pip="$(BIN)/pip install -q --disable-pip-version-check"; \
+	  $$pip "$$torch+cpu" 2>/dev/null || $$pip "$$torch+cpu" --extra-index-url https://download.pytorch.org/whl/cpu 2>/dev/null || $$pip "$$torch"
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,notebooks,judge,dev]'
 	@touch $@
+	@echo "make: $(VENV) is ready"
 
 reproduce: $(READY)  ## notebooks 01, 02, 03, 05 headless: from problems to the Pareto picture
 	@$(BIN)/python -m sp3f_lib reproduce --profile $(PROFILE) $(CHOICES)
@@ -31,8 +34,8 @@ test: $(READY)  ## ruff and pytest
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest
 
-lab: $(READY)  ## JupyterLab in the repository's folder
-	@$(BIN)/jupyter lab
+lab: $(READY)  ## JupyterLab in the repository's folder (LAB="--no-browser" for a server)
+	@$(BIN)/jupyter lab $(LAB)
 
 clean:  ## removes the environment and caches; runs/ and figures/ stay
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
             return reproduce(options.profile, _parameters(options), options.notebooks)
         if options.verb == "seeds":
             return _seeds(options)
-        from sp3f_lib.launch import DONE, end_with_parent
+        from sp3f_lib.launch import CHILD, DONE, end_with_parent
         from sp3f_lib.stages import STAGES
 
         end_with_parent()
@@ -38,8 +38,13 @@ def main(arguments: list[str] | None = None) -> int:
         profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
         stage = STAGES[options.verb]
         done = stage(profile, options.arm) if options.verb in ("grpo", "evaluate") else stage(profile)
+        if options.verb == "evaluate" and not os.environ.get(CHILD):
+            _print_scores(done)
         print(f"{DONE}{done}", flush=True)
         return 0
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr, flush=True)
+        return 130
     except (ProfileError, RowError, StageError, ValueError, OSError) as error:
         if options.traceback:
             raise
@@ -47,10 +52,22 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+def _print_scores(directory) -> None:
+    from sp3f_lib.evaluation.evaluate import read_samples, table
+
+    scores = table(read_samples({"": directory}), ("lang",))
+    for row in scores.sort_values(["metric", "lang"]).itertuples():
+        span = f"{100 * row.mean:6.1f} [{100 * row.low:5.1f}, {100 * row.high:5.1f}]"
+        print(f"{row.metric:<9} {row.lang}  {span} %, {row.problems} problems, {row.answers} answers")
+
+
 def _seeds(options) -> int:
     from sp3f_lib.evaluation.seeds import differences_over_seeds, over_seeds, run_seeds
+    from sp3f_lib.stages import check_method
 
     chosen, overrides = _parameters(options), _overrides(options.set)
+    for arm in options.arms:
+        check_method(arm)
     profiles = []
     for seed in options.seeds:
         first = load_profile(options.profile, overrides, **chosen | {"seed": seed})

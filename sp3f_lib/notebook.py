@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from sp3f_lib.profiles import Profile, ProfileError, load_profile, nearest
-from sp3f_lib.stages import START
+from sp3f_lib.stages import START, check_method
 
 PARAMETERS = ("profile", "seed", "source", "folder", "model", "overrides", "figures")
 _JUPYTER = {"In", "Out", "get_ipython", "exit", "quit", "open"}
@@ -48,4 +48,7 @@ def check_parameters(scope: dict, also: tuple[str, ...] = ()) -> Experiment:
     start = load_profile(scope["profile"], overrides, **chosen)
     names = (overrides["regime"],) if "regime" in overrides else start.experiments
     regimes = {name: load_profile(scope["profile"], overrides, **chosen, regime=name) for name in names}
+    for profile in regimes.values():
+        for arm in profile.arms:
+            check_method(arm)
     return Experiment(regimes, Path(scope["figures"]))

@@ -167,6 +167,12 @@ class Profile(_Section):
         return {k: float(v) if isinstance(v, str) and _NUMBER.fullmatch(v) else v for k, v in section.items()}
 
     @model_validator(mode="after")
+    def _folder_is_read(self):
+        if self.data.source == "lab" and self.data.folder:
+            raise ValueError("data.folder: the lab makes its own problems; set data.source to mgsm, sp3f or rows")
+        return self
+
+    @model_validator(mode="after")
     def _trl_fields(self):
         for section, cls in _TRL_SECTIONS.items():
             known = trl_fields(cls)

@@ -94,7 +94,8 @@ def sft(profile: Profile) -> Path:
 
 def policy(profile: Profile, arm: str) -> Path:
     """Stage 2: the SFT model trained by GRPO with the rewards and the judge of one arm."""
-    check_method(arm)
+    if check_method(arm) in START:
+        raise ProfileError(f"{arm!r} is no arm of stage 2; its arms are {', '.join(ARMS)}")
     changed = apply_arm(profile, arm)
     rows_path, start = data(profile) / "rl.parquet", sft(profile)
 

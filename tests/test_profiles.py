@@ -7,6 +7,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from sp3f_lib import stages
 from sp3f_lib.profiles import (
     ProfileError,
     load_profile,
@@ -339,3 +340,13 @@ def test_a_regime_is_refused_by_a_profile_that_has_none(name):
 )
 def test_a_value_that_cannot_work_is_refused_when_the_profile_is_read(overrides, where):
     assert where in refused(overrides)
+
+
+def test_a_folder_that_nothing_would_read_is_refused():
+    with pytest.raises(ProfileError, match=r"data.folder: the lab makes its own problems"):
+        load_profile("lab", folder="mine")
+
+
+def test_what_is_no_arm_of_stage_2_is_refused_with_its_arms():
+    with pytest.raises(ProfileError, match="'sft' is no arm of stage 2; its arms are rlvr, "):
+        stages.policy(load_profile("lab"), "sft")

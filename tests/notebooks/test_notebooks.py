@@ -97,3 +97,36 @@ def test_reproduce_runs_once_and_then_finds_nothing_to_do(folder):
     third = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert "1 of 2 notebooks run" in third.stdout, third.stdout
     assert (folder / "figures" / "toy" / "pareto.png").is_file()
+
+
+def test_rows_with_the_required_fields_alone_are_enough_for_the_first_notebook(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    (tmp_path / "rows").mkdir()
+    for split in ("sft", "rl", "eval"):
+        lines = []
+        for number in (1, 2):
+            turns = [
+                {"role": "system", "content": r"Antworte in \boxed{}."},
+                {"role": "user", "content": f"Wie viel ist {number} + 1?"},
+            ]
+            row = {"solution": f"It is {number + 1}.", "input": turns, "reward_model": {"ground_truth": str(number + 1)}}
+            row["extra_info"] = {"lang": "de", "id": f"{split}-{number}"}
+            if split == "sft":
+                row["translated_solution"] = rf"Das ergibt zusammen \boxed{{{number + 1}}}."
+            lines.append(json.dumps(row))
+        (tmp_path / "rows" / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    overrides = {
+        "data.languages": ["de"],
+        "data.source": "rows",
+        "data.folder": str(tmp_path / "rows"),
+        "experiments": ["warm"],
+    }
+    notebook = execute(REPOSITORY / "notebooks" / "01_data_prep.ipynb", tmp_path, overrides=overrides)
+    tables = [out["data"]["text/plain"] for cell in notebook.cells for out in cell.get("outputs", []) if "data" in out]
+    assert any("fidelity" in table and "de" in table for table in tables)
+
+
+def test_a_misspelt_arm_stops_the_first_notebook(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    with pytest.raises(papermill.PapermillExecutionError, match=r"unknown arm 'sp3ff'.*'sp3f'"):
+        execute(NOTEBOOKS[1], tmp_path, overrides={"arms": ["sp3ff"]})
