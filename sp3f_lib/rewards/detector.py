@@ -113,7 +113,7 @@ def language_of(script: str, words: str, letters: int, must: bool = False) -> st
     if swahili and best != "sw":
         found = None
     if not found and not known and score >= _SURE and letters < _LONG:
-        found = UNSURE  # too little for a language that lingua would not be asked for
+        found = best if must else UNSURE  # too little for a language that lingua would not be asked for
     if not found and script == "LATIN" and letters >= _LONG:
         found = _small_lingua_says(words, best, score, swahili)
     found = found or _lingua_says(script, words, letters, must)

@@ -32,13 +32,13 @@ _NAME = 2  # Latin words in a row that may be a name or a term in a sentence of 
 _WIDE = {"CJK", "HIRAGANA", "HANGUL"}  # one character here says about as much as two letters elsewhere
 _MASK = re.compile(
     r"<think>.*?(?:</think>|\Z)|```.*?(?:```|\Z)|`[^`\n]*`"
-    r"|\$\$.*?\$\$|\$[^$\n]{1,300}?\$|\\\[.*?\\\]|\\\(.*?\\\)|\\begin\{(\w+\*?)\}.*?\\end\{\1\}"
-    r"|\\f?boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\\[A-Za-z]+|<<.*?>>|<\|.*?\|>|</?[A-Za-z][^<>\n]{0,80}>"
-    r"|https?://\S+|[\w.+-]+@[\w-]+\.\w+"
+    r"|\$\$.*?\$\$|\$[^$\n]{1,300}?\$|\\\[.{0,2000}?\\\]|\\\(.{0,1000}?\\\)|\\begin\{(\w+\*?)\}.*?\\end\{\1\}"
+    r"|\\f?boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\\[A-Za-z]+|<<[^<>\n]{0,300}>>|<\|[^|\n]{0,100}\|>|</?[A-Za-z][^<>\n]{0,80}>"
+    r"|https?://\S+|(?<![\w.+-])[\w.+-]+@[\w-]+\.\w+"
     # Code outside a fence: a line that ends like a statement or opens or closes a block; a name with an underscore.
-    r"|^[^\n\\$]*(?:\w\([^\n\\]*\)\s*;|=[^\n\\]*;|[{}]|=>|\w\([^\n\\]*\)\s*:)[ \t]*$|\b[^\W_]+_\w+\b"
+    r"|^[^\n\\$]{0,300}(?:\w\([^\n\\]{0,300}\)\s*;|=[^\n\\]{0,300};|[{}]|=>|\w\([^\n\\]{0,300}\)\s*:)[ \t]*$|\b[^\W_]+_\w+\b"
     # A lone letter beside an operator is a variable.
-    r"|\b[A-Za-z]\b(?=\s*[=+*/^<>≤≥×÷−])|(?<=[=+*/^<>≤≥×÷−])\s?[A-Za-z]\b|[A-Za-z]*\d(?:[\d.,]*\d)?[A-Za-z]*",
+    r"|\b[A-Za-z]\b(?=\s*[=+*/^<>≤≥×÷−])|(?<=[=+*/^<>≤≥×÷−])\s?[A-Za-z]\b|(?:(?<![A-Za-z])[A-Za-z]+)?\d(?:[\d.,]*\d)?[A-Za-z]*",
     re.DOTALL | re.MULTILINE,
 )
 _PROSE = re.compile(r"[^\W\d_]{2,} [^\W\d_]{2,}")

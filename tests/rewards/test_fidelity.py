@@ -250,3 +250,11 @@ def test_a_formula_between_sentences_never_changes_the_share(langs, data):
 def test_the_order_of_sentences_does_not_matter(sentences):
     for lang in ("de", "zh", "yo", "hi", "es", "en"):
         assert language_share(" ".join(sentences), lang) == language_share(" ".join(sorted(sentences)), lang)
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a(", "a()= ", "$", r"\boxed{", r"\[", "<<", "<|", "<a", "a_", "1.", "a@b.", "` ", "слово word 字 "]
+)
+def test_a_response_that_repeats_itself_without_end_is_judged(piece, never_endless):
+    share = language_share(piece * (30_000 // len(piece)), "en")
+    assert share is None or 0.0 <= share <= 1.0
