@@ -207,6 +207,10 @@ def load_profile(name: str | Path, overrides: dict | None = None, **parameters) 
         raise ProfileError(f"unknown regime {regime!r} in profile {name}{nearest(regime, known)}")
     raw = _merge(raw, known[regime])
     for key, value in overrides.items():
+        section, _, field = key.partition(".")
+        before = raw.get(section, {}).get(field) if section in _TRL_SECTIONS else None  # pydantic checks the other sections
+        if isinstance(value, str) and isinstance(before, int | float) and not _NUMBER.fullmatch(value):
+            raise ProfileError(f"{key}: {value!r} is not a number (the profile has {before})")
         raw = _merge(raw, _nest(key, value))
     try:
         return Profile.model_validate(raw)

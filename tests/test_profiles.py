@@ -350,3 +350,13 @@ def test_a_folder_that_nothing_would_read_is_refused():
 def test_what_is_no_arm_of_stage_2_is_refused_with_its_arms():
     with pytest.raises(ProfileError, match="'sft' is no arm of stage 2; its arms are rlvr, "):
         stages.policy(load_profile("lab"), "sft")
+
+
+@pytest.mark.parametrize("key", ["grpo.max_steps", "sft.learning_rate", "base.save_steps"])
+def test_text_in_place_of_a_number_is_refused_before_anything_is_trained(key):
+    with pytest.raises(ProfileError, match=rf"{key}: 'abc' is not a number \(the profile has "):
+        load_profile("lab", {key: "abc"})
+
+
+def test_a_number_written_as_text_is_a_number():
+    assert load_profile("lab", {"sft.learning_rate": "2e-4"}).sft["learning_rate"] == 2e-4
