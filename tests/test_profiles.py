@@ -326,7 +326,7 @@ def test_nearest_shows_all_known_words_where_none_is_near():
 
 @pytest.mark.parametrize("name", [name for name in profile_names() if name != "lab"])
 def test_a_regime_is_refused_by_a_profile_that_has_none(name):
-    refused(name=name, regime="clod")
+    assert "unknown regime 'clod'" in refused(name=name, regime="clod")
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,7 @@ def _small_lingua(outsider: str | None):
     return _lingua(tuple(sorted({*_CANDIDATES["LATIN"], *_NEW_TO_FASTTEXT, *kin, outsider} - {None})), False)
 
 
+@cache
 def covered() -> set[str]:
     """The languages of the table that can be recognised: a test holds it equal to the table."""
     return (set(_OWNED.values()) | {code for codes in _CANDIDATES.values() for code in codes}) & set(LANGUAGES)

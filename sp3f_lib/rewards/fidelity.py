@@ -22,7 +22,7 @@ from functools import lru_cache
 import regex
 
 from sp3f_lib.languages import get_language
-from sp3f_lib.rewards.detector import UNSURE, is_short, language_of, weak_guess
+from sp3f_lib.rewards.detector import UNSURE, covered, is_short, language_of, weak_guess
 
 THRESHOLD = 0.7
 _ENOUGH = 30  # letters that are sure in a script: from here on its doubtful sentences are left out
@@ -70,14 +70,15 @@ class Part:
 def language_share(text: str, lang: str) -> float | None:
     r"""Share in [0, 1] of the natural-language text of `text` that is in `lang`; None if there is too little to tell.
 
-    Raises `ValueError` for a language that is not in the table.
+    Raises `ValueError` for a language that is not in the table, or that the detector does not know.
 
     >>> language_share("Sie hat drei Äpfel gekauft, und jetzt sind es $3 + 4 = 7$.", "de")
     1.0
     >>> language_share(r"$3 + 4 = 7$ \boxed{7}", "de") is None
     True
     """
-    get_language(lang)
+    if get_language(lang).code not in covered():
+        raise ValueError(f"no text can be recognised as {lang!r}: tell its script in sp3f_lib/rewards/detector.py")
     weights: Counter[str | None] = Counter()
     for part in language_parts(text):
         weights[part.language] += part.letters

@@ -1,5 +1,7 @@
 """Fidelity: the share of a response in its language, with formulas masked and every language a possible intruder."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -223,6 +225,12 @@ def test_the_parts_show_what_counts_for_which_language():
 
 def test_every_language_of_the_table_can_be_recognised():
     assert covered() == set(LANGUAGES)
+
+
+def test_a_language_that_the_detector_does_not_know_is_an_error_and_not_a_share_of_nothing(monkeypatch):
+    monkeypatch.setitem(LANGUAGES, "el", dataclasses.replace(LANGUAGES["he"], code="el", name="Greek", script="Grek"))
+    with pytest.raises(ValueError, match=r"no text can be recognised as 'el': .*detector\.py"):
+        language_share("Ο αγρότης πουλάει τα αυγά.", "el")
 
 
 # ---- properties
