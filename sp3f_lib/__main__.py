@@ -3,6 +3,8 @@
     python -m sp3f_lib evaluate --profile lab --arm sp3f          everything up to the evaluation of SP3F
     python -m sp3f_lib grpo --profile lab --regime cold --arm rlvr --set grpo.max_steps=20
     python -m sp3f_lib reproduce --profile lab                    the notebooks, headless
+    python -m sp3f_lib judge PAIRS.jsonl --judge alignment        a judge on pairs from a file
+    python -m sp3f_lib ledger                                     what judges were asked, and what it cost
 
 Each verb makes whatever comes before it and is not there yet.
 """
@@ -10,6 +12,7 @@ Each verb makes whatever comes before it and is not there yet.
 import argparse
 import os
 import sys
+from pathlib import Path
 
 import yaml
 
@@ -30,6 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
             return reproduce(options.profile, _parameters(options), options.notebooks)
         if options.verb == "seeds":
             return _seeds(options)
+        if options.verb == "judge":
+            return _judge(options)
+        if options.verb == "ledger":
+            return _ledger(options)
         from sp3f_lib.launch import CHILD, DONE, end_with_parent
         from sp3f_lib.stages import STAGES
 
@@ -83,11 +90,34 @@ def _seeds(options) -> int:
     return 0
 
 
+def _judge(options) -> int:
+    from sp3f_lib.judges.files import judge_file
+
+    chosen = {"judge.name": options.judge, "judge.privilege": options.level}
+    profile = load_profile(options.profile, _overrides(options.set) | {k: v for k, v in chosen.items() if v})
+    out = options.out or options.pairs.with_suffix(".verdicts.jsonl")
+    judge_file(options.pairs, profile.judge, out)
+    return 0
+
+
+def _ledger(options) -> int:
+    from sp3f_lib.judges.ledger import open_ledger
+
+    ledger = open_ledger(options.path)
+    if options.parse_again:
+        print(f"{ledger.parse_again()} preferences changed by the parser as it is now")
+    if options.export:
+        print(f"{ledger.export(options.export)} calls written to {options.export}")
+    print(ledger.table().to_string(index=False))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sp3f_lib", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
+    _judge_verbs(verbs)
     for verb, text in (
         ("data", "write the rows of the three splits"),
         ("base", "train the lab's base model"),
@@ -115,6 +145,24 @@ def _parser() -> argparse.ArgumentParser:
         if verb in ("grpo", "evaluate"):
             sub.add_argument("--arm", required=True, help="rlvr, judge_unprivileged, sp3f, judge_only (evaluate: base, sft)")
     return parser
+
+
+def _judge_verbs(verbs) -> None:
+    judge = verbs.add_parser("judge", help="judge the pairs of a file: agreement and cost")
+    judge.add_argument("pairs", type=Path, metavar="PAIRS.jsonl", help="question, response_a, response_b, solution, better")
+    judge.add_argument("--judge", help="alignment (embedded), api, or local; default: the profile's")
+    judge.add_argument("--level", help="what the judge is shown: none, answer, solution, translated, wrong")
+    judge.add_argument("--profile", default="lab", help=f"{', '.join(profile_names())}, or a .yaml file")
+    judge.add_argument("--out", type=Path, help="where verdicts are written (default: PAIRS.verdicts.jsonl)")
+    ledger = verbs.add_parser("ledger", help="what judges were asked and what it cost, by run")
+    ledger.add_argument("path", type=Path, nargs="?", default=Path("runs/verdicts.sqlite"))
+    ledger.add_argument("--export", type=Path, metavar="FILE.parquet", help="write all calls as parquet")
+    ledger.add_argument(
+        "--parse-again", action="store_true", help="read the stored replies again, after a change of the parser"
+    )
+    for sub in (judge, ledger):
+        sub.add_argument("--traceback", action="store_true", help="show where an error comes from")
+    judge.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as judge.model=gpt-4o-mini")
 
 
 def _parameters(options) -> dict:

@@ -1,8 +1,8 @@
 """Profiles: one YAML file says everything about an experiment, and nothing in it can be misspelt.
 
-The sections `sft`, `base` and `grpo` hold fields of TRL's own `SFTConfig` and `GRPOConfig`, the others fields of the classes
-below. `regimes` and `sources` are named sets of changes, chosen by `regime` and `data.source`. Overrides (notebook
-parameters, `--set`) are dotted: `{"grpo.max_steps": 20}`. Order: file, source, regime, overrides.
+The sections `base`, `sft`, `grpo` and `preference` hold fields of TRL's own `SFTConfig`, `GRPOConfig` and `DPOConfig`, the
+others fields of the classes below. `regimes` and `sources` are named sets of changes, chosen by `regime` and `data.source`.
+Overrides (notebook parameters, `--set`) are dotted: `{"grpo.max_steps": 20}`. Order: file, source, regime, overrides.
 """
 
 import ast
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sp3f_lib.languages import get_language
 
 FOLDER = Path(__file__).parent / "profiles"
-_TRL_SECTIONS = {"base": "SFTConfig", "sft": "SFTConfig", "grpo": "GRPOConfig"}
+_TRL_SECTIONS = {"base": "SFTConfig", "sft": "SFTConfig", "grpo": "GRPOConfig", "preference": "DPOConfig"}
 # Set by the stages themselves; a profile that sets them would break resuming or the run directories.
 _OURS = {"output_dir", "disable_tqdm", "seed", "data_seed", "reward_weights", "log_completions", "logging_dir", "report_to"}
 
@@ -110,24 +110,54 @@ class Rewards(_Section):
 class Judge(_Section):
     """The pairwise judge: its name, what it is shown beside the question, and which pairs it compares.
 
-    From `model` on, the fields are those of `api`. `temperature: null` sends none, for models that accept only their own.
+    `calls` is the budget per group of the schedules `sampled` and `adaptive`. From `model` on, the fields are those of judges
+    that ask a language model (`api`, `local`). `temperature: null` and `max_tokens: null` send none, for models that accept
+    only their own; `extra` is sent as it stands. The fields after `extra` say how to ask, not what: see `measurement`.
     """
 
-    name: Literal["alignment", "api"] = "alignment"
-    privilege: Literal["none", "solution"] = "solution"
-    schedule: Literal["all_ordered", "balanced"] = "balanced"
+    name: Literal["alignment", "api", "local"] = "alignment"
+    privilege: Literal["none", "answer", "solution", "translated", "wrong"] = "solution"
+    schedule: Literal["all_ordered", "balanced", "sampled", "adaptive"] = "balanced"
+    calls: int | None = Field(None, gt=0)
     model: str | None = None
     temperature: float | None = Field(0.0, ge=0, le=2)  # ours: the same pair gets the same verdict, as far as a server can
-    max_tokens: int = Field(1024, gt=0)
+    max_tokens: int | None = Field(1024, gt=0)
+    logprobs: bool = False
+    extra: dict[str, Any] = Field(default_factory=dict)
     concurrency: int = Field(32, gt=0)
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: float | None = Field(None, gt=0)
     timeout_seconds: float = Field(120.0, gt=0)
     max_retries: int = Field(5, ge=0)
+    retry_seconds: float = Field(300.0, gt=0, description="all tries of one request together")
+    failure_limit: float = Field(0.2, gt=0, le=1, description="share of the last `failure_window` requests")
+    failure_window: int = Field(200, gt=0)
+    patience_seconds: float = Field(900.0, ge=0, description="how long to wait for a failing endpoint before stopping")
+    max_usd: float | None = Field(None, gt=0, description="hard cap of one run")
+    max_calls: int | None = Field(None, gt=0, description="hard cap of one run")
+    price: tuple[float, float] | None = Field(None, description="USD per million tokens in and out; default: the table")
+    ledger: str = "runs/verdicts.sqlite"
+    offline: bool = Field(False, description="only what the ledger holds; never asks")
+    batch_size: int = Field(16, gt=0, description="of the judge `local`")
 
     @model_validator(mode="after")
-    def _api_has_a_model(self):
-        if self.name == "api" and not self.model:
-            raise ValueError("the judge 'api' needs judge.model, such as gpt-4o-mini")
+    def _a_language_model_has_a_name(self):
+        if self.name in ("api", "local") and not self.model:
+            example = "gpt-4o-mini" if self.name == "api" else "a model directory, a hub id, or 'policy' for self-judging"
+            raise ValueError(f"the judge {self.name!r} needs judge.model, such as {example}")
+        if self.calls and self.schedule not in ("sampled", "adaptive"):
+            raise ValueError(f"judge.calls is for the schedules sampled and adaptive; {self.schedule!r} fixes its calls")
         return self
+
+    def measurement(self) -> dict[str, Any]:
+        """The fields that decide verdicts. The others may change within a run: caps are raised, limits are lowered."""
+        return {name: value for name, value in self.model_dump().items() if name not in _HOW_TO_ASK}
+
+
+_HOW_TO_ASK = {
+    "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds", "max_retries", "retry_seconds", "failure_limit",
+    "failure_window", "patience_seconds", "max_usd", "max_calls", "price", "ledger", "offline", "batch_size",
+}  # fmt: skip
 
 
 class Evaluation(_Section):
@@ -156,11 +186,12 @@ class Profile(_Section):
     base: dict[str, Any] = Field(default_factory=dict)
     sft: dict[str, Any]
     grpo: dict[str, Any]
+    preference: dict[str, Any] = Field(default_factory=dict)
     rewards: Rewards = Rewards()
     judge: Judge = Judge()
     evaluation: Evaluation = Evaluation()
 
-    @field_validator("base", "sft", "grpo")
+    @field_validator("base", "sft", "grpo", "preference")
     @classmethod
     def _numbers(cls, section):
         # YAML reads 2e-4 as text (it wants 2.0e-4); TRL would fail on it much later.
@@ -247,6 +278,7 @@ def trl_fields(cls: str) -> frozenset[str]:
     places = {
         "SFTConfig": trl / "trainer" / "sft_config.py",
         "GRPOConfig": trl / "trainer" / "grpo_config.py",
+        "DPOConfig": trl / "trainer" / "dpo_config.py",
         "_BaseConfig": trl / "trainer" / "base_config.py",
         "TrainingArguments": transformers / "training_args.py",
     }

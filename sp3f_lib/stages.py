@@ -19,7 +19,11 @@ ARMS: dict[str, dict] = {
     "judge_only": {"rewards.accuracy": 0.0, "rewards.parseable": 0.0, "rewards.fidelity": 0.0},
 }
 START = ("base", "sft")
-_REWARD_CODE = ("rewards", "judges", "languages.py")
+# Not all of judges/: how a judge is asked (retries, ledger, prices) may be mended within a run, what it is asked may not.
+_REWARD_CODE = (
+    "rewards", "languages.py", "judges/base.py", "judges/pairs.py", "judges/groups.py", "judges/prompts.py",
+    "judges/privilege.py", "judges/alignment.py",
+)  # fmt: skip
 _TRAINING_CODE = ("training/common.py", "evaluation/generate.py", "data/schema.py")
 _MODEL_FILES = ("model/*",)
 
@@ -109,7 +113,7 @@ def policy(profile: Profile, arm: str) -> Path:
     settings = {
         "grpo": changed.grpo,
         "rewards": changed.rewards.model_dump(),
-        "judge": changed.judge.model_dump() if changed.rewards.win_rate else None,
+        "judge": changed.judge.measurement() if changed.rewards.win_rate else None,
         "seed": profile.seed,
         "threads": profile.threads,
     }

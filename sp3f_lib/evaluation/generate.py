@@ -72,7 +72,7 @@ def generate(
     from transformers import GenerationConfig
 
     ids = [tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=True)["input_ids"] for p in prompts]
-    ends = _end_ids(model, tokenizer)
+    ends = end_ids(model, tokenizer)
     jobs = [(number, sample) for number in range(len(prompts)) for sample in range(-1, evaluation.samples)]
     # Longest first, greedy apart from sampled: little padding, and a batch too large fails at once rather than at the end.
     jobs.sort(key=lambda job: (job[1] >= 0, -len(ids[job[0]]), job))
@@ -97,7 +97,7 @@ def generate(
     return sorted(completions, key=lambda c: (c.prompt, not c.greedy, c.sample))
 
 
-def _end_ids(model, tokenizer) -> list[int]:
+def end_ids(model, tokenizer) -> list[int]:
     """The ids that end an answer: the tokenizer's end token and those of the model's own generation settings."""
     configured = model.generation_config.eos_token_id
     configured = configured if isinstance(configured, list) else [configured]

@@ -1,9 +1,10 @@
 r"""The embedded judge: compares two responses by their chains of calculations, which need no translation.
 
-With the English reference it asks how far each response follows the reference's chain before it departs, and whether it
-arrives at the reference's answer. Without the reference it uses only what is in sight: whether each calculation holds,
-whether its numbers come from the question or from an earlier result, whether there is an answer and whether it is the last
-result. It does not solve the question, so a wrong chain that agrees with itself passes: the weakness that privilege mends.
+With a reference solution (levels `solution`, `translated`, `wrong`) it asks how far each response follows the reference's
+chain before it departs, and whether it arrives at the reference's answer. Without one (`none`) it uses only what is in sight:
+whether each calculation holds, whether its numbers come from the question or from an earlier result, whether there is an
+answer and whether it is the last result. It does not solve the question, so a wrong chain that agrees with itself passes: the
+weakness that privilege mends. With the bare answer (`answer`) it asks who arrives there; what is in sight breaks ties.
 
 It needs no model and no network and costs microseconds, which makes the whole method run on a laptop. It cannot read prose:
 on tasks whose solutions hold no calculations it falls back on comparing answers.
@@ -41,11 +42,19 @@ class AlignmentJudge:
         return [self._verdict(pair) for pair in pairs]
 
     def _verdict(self, pair: Pair) -> Verdict:
-        if pair.reference is None:
-            a, b = (plausibility(pair.question, response) for response in (pair.response_a, pair.response_b))
-        else:
-            a, b = (agreement(pair.reference, response) for response in (pair.response_a, pair.response_b))
+        a, b = (_score(pair, response) for response in (pair.response_a, pair.response_b))
         return Verdict(preference=0.5 if a == b else float(a > b), judge=self.name)
+
+
+def _score(pair: Pair, response: str) -> tuple[float, ...]:
+    """What is compared, the first number first."""
+    match pair.shown:
+        case "none":
+            return (plausibility(pair.question, response),)
+        case "answer":
+            return arrives(pair.reference, response), plausibility(pair.question, response)
+        case _:
+            return (agreement(pair.reference, response),)
 
 
 @lru_cache(maxsize=20_000)
@@ -90,10 +99,17 @@ def agreement(reference: str, response: str) -> float:
         if _form(one) != _form(other):
             break
         followed += 1
-    gold, answer = reference_answer(reference), extract_answer(response)
-    # The judge does not know the language of the response, so either way of writing 1,234.5 arrives.
-    arrived = gold is not None and answer is not None and any(answers_equal(answer, gold, lang) for lang in ("en", "de"))
+    gold = reference_answer(reference)
+    arrived = gold is not None and arrives(gold, response)
     return (followed + arrived) / (len(wanted) + 1)
+
+
+@lru_cache(maxsize=20_000)
+def arrives(gold: str, response: str) -> bool:
+    r"""Whether the answer of `response` is `gold`, a bare answer such as `18` or `\frac{1}{2}`."""
+    answer = extract_answer(response)
+    # The judge does not know the language of the response, so either way of writing 1,234.5 arrives.
+    return answer is not None and any(answers_equal(answer, gold, lang) for lang in ("en", "de"))
 
 
 @lru_cache(maxsize=20_000)

@@ -4,117 +4,161 @@ r"""A judge behind any OpenAI-compatible endpoint: OpenAI, OpenRouter, a vLLM or
     python -m sp3f_lib grpo --profile lab --arm sp3f --set judge.name=api --set judge.model=gpt-4o-mini
 
 The paper's judge is GPT-4o-mini (arXiv 2601.18722). The authors' code sends 1,024 requests, sleeps ten seconds, never
-retries, and scores a failed or unreadable judgement as a loss. Here requests run side by side up to a bound, the client
-library retries with back-off, and what fails for good or cannot be read is no verdict. Only an endpoint that refuses every
-request stops the run: training on nothing would look like training.
+retries, and scores a failed or unreadable judgement as a loss. Here requests run side by side up to a bound, what may pass is
+tried again, what fails for good or cannot be read is no verdict, every reply is in the ledger before it is used, and caps in
+USD and calls are hard.
 
-Address and key are read from the environment and appear in no message: some servers repeat the key in their errors.
+When too many of the last requests came to nothing, asking stops and waits with growing pauses for the endpoint to recover;
+if it does not within `judge.patience_seconds`, or refuses everything (wrong key, wrong address), training stops and says
+why: learning from noise would look like learning.
 """
 
 import asyncio
-import logging
-import os
-import secrets
-from collections import Counter
-from collections.abc import Sequence
+import time
+from collections import Counter, deque
 from importlib.util import find_spec
 
-from sp3f_lib.judges.base import JudgeError, Pair, Verdict
-from sp3f_lib.judges.prompts import VERSION, messages, parse_verdict
+from sp3f_lib.judges.base import BudgetError, JudgeError, Pair
+from sp3f_lib.judges.ledger import Entry, Ledger
+from sp3f_lib.judges.prompts import messages
+from sp3f_lib.judges.recorded import RecordedJudge
+from sp3f_lib.judges.spend import Budget
+from sp3f_lib.judges.transport import RequestError, Transport
 from sp3f_lib.profiles import Judge as Settings
 
-URL, KEY = "LLM_API_URL", "LLM_API_KEY"
-_PREFERENCE = {"A": 1.0, "B": 0.0, "tie": 0.5}
-# Refusals that may pass: timeout, conflict, rate limit. The library has retried them; they say nothing about the endpoint.
-_PASSING = {408, 409, 429}
-_ADVICE = {
-    400: "do judge.model, judge.max_tokens and judge.temperature suit this endpoint?",
-    401: f"is the key in {KEY} right?",
-    403: f"may the key in {KEY} use judge.model?",
-    404: f"is {URL} right (most end in /v1), and does it serve judge.model?",
-}
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 120.0  # seconds
+_REFUSALS = 8  # refused in a row with no answer before, and the endpoint is taken at its word
 
 
-class ApiJudge:
-    """Asks `settings.model` about each pair; `JudgeError` at once if the environment lacks address, key or the library."""
+class ApiJudge(RecordedJudge):
+    """Asks `settings.model`; `JudgeError` at once if the environment lacks address, key or the library."""
+
+    endpoint = "chat/completions"
+
+    def __init__(self, settings: Settings, ledger: Ledger | None = None, run: str = ""):
+        if not settings.offline:
+            if find_spec("openai") is None or find_spec("aiohttp") is None:
+                raise JudgeError("the judge 'api' needs the packages openai and aiohttp: pip install 'sp3f-lib[judge]'")
+            self._transport = Transport(settings)
+        super().__init__(settings, ledger, run)
+        self.budget = Budget(settings, self.ledger.spent(run))
+        self._health = Health(settings)
+
+    async def ask(self, missing: dict[str, Pair]) -> dict[str, Entry]:
+        """Asks about every pair; `JudgeError` if the endpoint does not recover, `BudgetError` before a cap is passed.
+
+        Whatever ends it, the replies of all calls that were sent are in the ledger.
+        """
+        entries: dict[str, Entry] = {}
+        waited, pause = 0.0, _FIRST_PAUSE
+        async with self._transport.open():
+            while True:
+                left = [(key, pair) for key, pair in missing.items() if key not in entries]
+                await self._round(left, entries)
+                if not self._health.ill:
+                    if self._health.never_answered:
+                        raise JudgeError(self._health.why(self.name, waited))
+                    return entries
+                # What failed in the meantime is noise of the outage: it is asked again.
+                entries = {key: entry for key, entry in entries.items() if entry.status != "failed"}
+                pause = min(pause, self.settings.patience_seconds - waited)
+                if self._health.fatal or pause <= 0:
+                    raise JudgeError(self._health.why(self.name, waited))
+                print(f"judge: paused, {self._health.summary()}; trying again in {pause:.0f} s", flush=True)
+                await asyncio.sleep(pause)
+                waited, pause = waited + pause, min(2 * pause, _LONGEST_PAUSE)
+                self._health.probe()
+
+    async def _round(self, left: list[tuple[str, Pair]], entries: dict[str, Entry]) -> None:
+        """Asks until all are answered or the endpoint is ill. A fixed number of workers: a task a pair would cost more."""
+        queue, stopped = iter(left), []
+
+        async def work() -> None:
+            for key, pair in queue:
+                if self._health.ill or stopped:
+                    return
+                async with self._transport.slot():
+                    try:
+                        entries[key] = await self._one(key, pair)
+                    except (BudgetError, JudgeError) as error:
+                        stopped.append(error)
+
+        await asyncio.gather(*(work() for _ in range(min(self.settings.concurrency, len(left)))))
+        if stopped:
+            raise stopped[0]
+
+    async def _one(self, key: str, pair: Pair) -> Entry:
+        settings, chat = self.settings, messages(pair, self.ledger.secret)
+        reserved = self.budget.reserve(sum(len(message["content"].encode(errors="replace")) for message in chat))
+        body: dict = {"model": settings.model, "messages": chat}
+        if settings.temperature is not None:
+            body["temperature"] = settings.temperature
+        if settings.max_tokens is not None:
+            body["max_tokens"] = settings.max_tokens
+        if settings.logprobs:
+            body |= {"logprobs": True, "top_logprobs": 5}
+        began, usd = time.monotonic(), None
+        try:
+            reply = await self._transport.send(body | settings.extra)
+        except RequestError as error:
+            self.budget.settle(reserved, 0.0)
+            self._health.saw(error.reason, error.refused)
+            seconds = time.monotonic() - began
+            return self.ledger.write(self.entry(key, pair, "failed", reason=error.reason, seconds=seconds, attempt=error.tries))
+        if self.budget.price:
+            usd = self.budget.price.usd(reply.tokens_in, reply.tokens_out, reply.cached)
+        self.budget.settle(reserved, usd)
+        if reply.refusal:
+            found = {"status": "refused", "reason": "the judge's model refused to answer"}
+        elif reply.finish == "length":
+            found = {"status": "cut off", "reason": f"cut off at {settings.max_tokens} tokens (judge.max_tokens)"}
+        else:
+            found = self.read(reply.text, reply.tokens)
+        used = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "usd": usd}
+        entry = self.entry(key, pair, text=reply.text, seconds=reply.seconds, attempt=reply.tries, **used, **found)
+        entry = self.ledger.write(entry)
+        self._health.saw(found.get("reason", ""), False)
+        return entry
+
+
+class Health:
+    """The circuit breaker: ill when too many of the last requests came to nothing, or all of the first were refused."""
 
     def __init__(self, settings: Settings):
-        if find_spec("openai") is None:
-            raise JudgeError("the judge 'api' needs the package openai: pip install 'sp3f-lib[judge]'")
-        endpoint()
-        self.settings, self.name = settings, f"{settings.model}/{VERSION}"
-        self._secret = secrets.token_bytes(16)
+        self.settings = settings
+        self._last: deque[str] = deque(maxlen=settings.failure_window)
+        self._refused, self._answered, self.ill, self.fatal = 0, False, False, False
 
-    async def compare(self, pairs: Sequence[Pair]) -> list[Verdict]:
-        """One verdict per pair, in order; `JudgeError` only if the endpoint refused every pair or could not be reached."""
-        from openai import AsyncOpenAI
+    def saw(self, reason: str, refused: bool) -> None:
+        """Notes how a request ended: an empty reason for a verdict."""
+        self._last.append(reason)
+        self._answered |= not refused
+        self._refused = self._refused + 1 if refused else 0
+        failures = sum(map(bool, self._last))
+        if not self._answered and self._refused >= min(_REFUSALS, self.settings.concurrency):
+            self.ill = self.fatal = True
+        self.ill |= failures > self.settings.failure_limit * self.settings.failure_window
 
-        logging.getLogger("httpx2").setLevel(logging.WARNING)  # its INFO lines hold the address
-        url, key = endpoint()
-        settings, gate, seen = self.settings, asyncio.Semaphore(self.settings.concurrency), Counter()
-        # The client lives as long as the event loop it belongs to: training runs each `compare` in a loop of its own.
-        async with AsyncOpenAI(
-            base_url=url, api_key=key, timeout=settings.timeout_seconds, max_retries=settings.max_retries
-        ) as client:
-            verdicts = await asyncio.gather(*(self._verdict(client, gate, seen, pair) for pair in pairs))
-        if pairs and seen["refused"] == len(pairs):
-            raise JudgeError(f"the judge's endpoint gave no verdict on any of {len(pairs)} pairs: {verdicts[0].reason}")
-        return list(verdicts)
+    @property
+    def never_answered(self) -> bool:
+        """Whether there were requests, and all of them were refused."""
+        return self._refused > 0 and not self._answered
 
-    async def _verdict(self, client, gate: asyncio.Semaphore, seen: Counter, pair: Pair) -> Verdict:
-        """One request. `seen["refused"]` counts those that the endpoint is to blame for, `seen["answered"]` the others."""
-        import openai
+    def probe(self) -> None:
+        """Forgets the past, so that the next requests decide."""
+        self._last.clear()
+        self.ill = False
 
-        settings, chat = self.settings, messages(pair, self._secret)
-        sampling = {} if settings.temperature is None else {"temperature": settings.temperature}
-        async with gate:
-            if seen["refused"] >= settings.concurrency and not seen["answered"]:
-                seen["refused"] += 1
-                return self._none("not asked: every request before it was refused")
-            try:
-                reply = await client.chat.completions.create(
-                    model=settings.model, messages=chat, max_tokens=settings.max_tokens, **sampling
-                )
-                choice = reply.choices[0]
-                text, cut_off = choice.message.content or "", choice.finish_reason == "length"
-            except openai.OpenAIError as error:
-                reason, refused = _explain(error)
-                seen["refused" if refused else "answered"] += 1
-                return self._none(reason)
-            except (AttributeError, IndexError, TypeError, ValueError):  # status 200, but an HTML page or an error in JSON
-                seen["refused"] += 1
-                return self._none(f"the reply is not a chat completion; {_ADVICE[404]}")
-        seen["answered"] += 1
-        if cut_off:
-            return self._none(f"cut off at {settings.max_tokens} tokens (judge.max_tokens)")
-        verdict = parse_verdict(text)
-        if verdict is None:
-            return self._none(f"no verdict in the reply, which ends {text[-80:]!r}")
-        return Verdict(_PREFERENCE[verdict], judge=self.name)
+    def summary(self) -> str:
+        """How many of the last requests failed, and of what."""
+        reasons = Counter(reason.split(" which ends")[0] for reason in self._last if reason)
+        told = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+        return f"{sum(reasons.values())} of the last {len(self._last)} requests gave no verdict ({told})"
 
-    def _none(self, reason: str) -> Verdict:
-        return Verdict(None, reason, self.name)
-
-
-def endpoint() -> tuple[str, str]:
-    """(address, key) from the environment; `JudgeError` naming the variable that is missing."""
-    for variable, what in ((URL, "the address of the endpoint"), (KEY, "its key; any word for a server that asks for none")):
-        if not os.environ.get(variable):
-            raise JudgeError(f"the judge 'api' needs {variable} in the environment: {what}")
-    url = os.environ[URL].strip()
-    if not url.startswith(("http://", "https://")):
-        raise JudgeError(f"{URL} must be an address that starts with http:// or https://")
-    return url, os.environ[KEY].strip()
-
-
-def _explain(error) -> tuple[str, bool]:
-    """Why a request failed, without the server's own words, and whether the endpoint itself is to blame."""
-    import openai
-
-    if isinstance(error, openai.APIStatusError):
-        code = error.status_code
-        refused = 400 <= code < 500 and code not in _PASSING
-        advice = _ADVICE.get(code, "")
-        return f"{type(error).__name__} {code}{f'; {advice}' if refused and advice else ''}", refused
-    refused = isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
-    return f"{type(error).__name__}{f'; is {URL} right, and is the server up?' if refused else ''}", refused
+    def why(self, judge: str, waited: float) -> str:
+        """The message with which training stops."""
+        after = f" after waiting {waited:.0f} s" if waited else ""
+        return (
+            f"judge {judge}: {self.summary()}{after}. Training on this would be training on noise. Every verdict is kept; the "
+            "same command goes on from the last checkpoint. The limit is judge.failure_limit."
+        )

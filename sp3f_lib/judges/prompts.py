@@ -1,12 +1,13 @@
-r"""The pairwise prompt: one template with two arms, privileged and not, that differ only in the block with the reference.
+r"""The pairwise prompt: one template whose arms differ only in the privileged block.
 
 The paper (arXiv 2601.18722) has the judge reason first and end with `\boxed{A}` or `\boxed{B}`, and prefer the response that
 is closest in meaning to the correct solution. The wording here is our own; its departures:
 
 1. The arm without privilege is the same text less one block; the authors' promises it a correct solution all the same.
-2. Every text from outside stands between tags that its author cannot have known: a hash of the text, keyed with a secret of
+2. Five levels of privilege (`base.LEVELS`). A wrong solution is announced in the words of a right one: it is a control.
+3. Every text from outside stands between tags that its author cannot have known: a hash of the text, keyed with a secret of
    the run. A response that writes a closing tag, or a verdict, stays inside. In one run the same request has the same text.
-3. A verdict that is missing or contradicts itself is None, never a loss.
+4. A verdict that is missing or contradicts itself is None, never a loss.
 
 Change `VERSION` with every change of the wording: verdicts of two wordings are not the same measurement.
 """
@@ -14,10 +15,12 @@ Change `VERSION` with every change of the wording: verdicts of two wordings are 
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
+from math import exp
 
 from sp3f_lib.judges.base import Pair
 
-VERSION = "pairwise-1"
+VERSION = "pairwise-2"
 
 SYSTEM = r"""You are given a problem and two responses to it, A and B. Decide which response is better.
 
@@ -44,10 +47,16 @@ Response B:
 
 Which response is better? First your reasoning, then \boxed{A} or \boxed{B} as the last line."""
 
-PRIVILEGED = """A correct solution of the problem, in English:
+PRIVILEGED = """{{announcement}}:
 {{reference}}
 
 """
+ANNOUNCEMENTS = {
+    "answer": "The correct answer of the problem",
+    "solution": "A correct solution of the problem, in English",
+    "translated": "A correct solution of the problem, translated into the language that was asked for",
+    "wrong": "A correct solution of the problem, in English",
+}
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
@@ -56,7 +65,7 @@ _DRESS = re.compile(r"\\(?:text|mathrm|mathbf|textbf)|response|[{}*\s$]", re.IGN
 
 
 def messages(pair: Pair, secret: bytes) -> list[dict]:
-    """System and user message for one pair; privileged if the pair has a reference."""
+    """System and user message for one pair, at the level of privilege that the pair has."""
     texts = {
         "question": fence("problem", pair.question, secret),
         "response_a": fence("response_a", pair.response_a, secret),
@@ -64,7 +73,9 @@ def messages(pair: Pair, secret: bytes) -> list[dict]:
         "privileged": "",
     }
     if pair.reference is not None:
-        texts["privileged"] = _fill(PRIVILEGED, {"reference": fence("solution", pair.reference, secret)})
+        reference = fence("answer" if pair.level == "answer" else "solution", pair.reference, secret)
+        block = {"announcement": ANNOUNCEMENTS[pair.level], "reference": reference}
+        texts["privileged"] = _fill(PRIVILEGED, block)
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": _fill(USER, texts)}]
 
 
@@ -92,6 +103,40 @@ def parse_verdict(text: str) -> str | None:
         if verdicts := {verdict for box in _BOX.findall(line) if (verdict := _read(box))}:
             return verdicts.pop() if len(verdicts) == 1 and "both" not in verdicts else None
     return None
+
+
+def graded_verdict(text: str, tokens: Sequence[tuple[str, dict[str, float]]]) -> float | None:
+    r"""The preference of A from the log-probabilities of the verdict's token: P(A) / (P(A) + P(B)).
+
+    `tokens` are the reply's tokens in order, each with its alternatives (token text -> log-probability), as chat completion
+    endpoints give them. None if the reply has no verdict of A or B, or its tokens do not add up to its text.
+
+    >>> tokens = [("\\boxed", {}), ("{A", {"{A": -0.2231, "{B": -1.6094}), ("}", {})]
+    >>> round(graded_verdict("\\boxed{A}", tokens), 3)
+    0.8
+    """
+    letter = parse_verdict(text)
+    if letter not in ("A", "B") or "".join(token for token, _ in tokens) != text:
+        return None
+    # The verdict is the last box with a letter; its letter lies in one token.
+    box = [match for match in _BOX.finditer(text) if _read(match[1]) == letter][-1]
+    within = [k for k, c in enumerate(box[1]) if c.upper() == letter][-1]
+    at, end = box.start(1) + within, 0
+    for token, alternatives in tokens:
+        start, end = end, end + len(token)
+        if end > at:
+            return _share(token, at - start, letter, alternatives)
+    return None
+
+
+def _share(token: str, at: int, letter: str, alternatives: dict[str, float]) -> float | None:
+    """P(A) / (P(A) + P(B)) for a token whose character `at` is the verdict; an alternative that is not listed has 0."""
+    other = token[:at] + ("B" if token[at] == "A" else "A" if token[at] == "B" else "") + token[at + 1 :]
+    chosen, against = (exp(alternatives[t]) if t in alternatives else 0.0 for t in (token, other))
+    if chosen + against == 0:
+        return None
+    share = chosen / (chosen + against)
+    return share if letter == "A" else 1 - share
 
 
 def _read(box: str) -> str | None:

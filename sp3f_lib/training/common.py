@@ -6,12 +6,14 @@ from the one before. `metrics.jsonl` is rewritten from the trainer's own history
 
 import json
 import os
+import random
 import shutil
 import sys
 import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging as transformers_logging
@@ -94,6 +96,49 @@ def save_model(trainer, path: Path) -> None:
     trainer.processing_class.save_pretrained(partial)
     (partial / "training_args.bin").unlink(missing_ok=True)
     os.replace(partial, path)
+
+
+class StopAtCheckpoint:
+    """For a Trainer: a `StageError` while a batch is prepared (the judge cannot go on) leaves a checkpoint of the last step.
+
+    The random states go into it as they were at the end of that step, so the run that goes on makes the same batch again.
+    """
+
+    _states = None
+
+    def training_step(self, *args, **kwargs):
+        loss = super().training_step(*args, **kwargs)
+        self._states = _random_states()
+        return loss
+
+    def _prepare_inputs(self, inputs):
+        try:
+            return super()._prepare_inputs(inputs)
+        except StageError:
+            between_steps = self._step % self.args.gradient_accumulation_steps == 0
+            if self.model.training and between_steps and self._states:
+                _restore(self._states)
+                self._save_at_stop()
+            raise
+
+    def _save_at_stop(self) -> None:
+        path = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        if not (path / COMPLETE).is_file():
+            self._save_checkpoint(self.model, None)
+            self.control = self.callback_handler.on_save(self.args, self.state, self.control)
+
+
+def _random_states() -> tuple:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
+
+
+def _restore(states: tuple) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])
+    if states[3] is not None:
+        torch.cuda.set_rng_state_all(states[3])
 
 
 class Recorder(TrainerCallback):

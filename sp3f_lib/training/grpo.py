@@ -7,7 +7,8 @@
 1. TRL's reward functions see only the rows of their own process. Here whole groups are gathered, judged once on the main
    process, and handed back.
 2. TRL turns a missing reward beside another into 0, that is, a loss. Here a group without any verdict gets the same win rate
-   for everyone, which cancels in the advantage.
+   for everyone, which cancels in the advantage. A judge that cannot go on (failing endpoint, cap reached) stops the training
+   at a checkpoint of the last finished step.
 3. What the paper argues about is measured: groups without a correct answer, and groups without any signal.
 
 TRL's defaults are not the paper's: the profiles set `loss_type: dr_grpo`, `scale_rewards: none`, `beta: 0`, `epsilon: 0.2`,
@@ -15,6 +16,7 @@ TRL's defaults are not the paper's: the profiles set `loss_type: dr_grpo`, `scal
 """
 
 import asyncio
+import os
 from pathlib import Path
 
 import torch
@@ -22,12 +24,19 @@ from accelerate.utils import broadcast_object_list, gather_object
 from trl import GRPOConfig, GRPOTrainer
 
 from sp3f_lib.data.schema import english_question
-from sp3f_lib.judges.base import Judge
-from sp3f_lib.judges.pairs import group_pairs
+from sp3f_lib.judges import make_judge
+from sp3f_lib.judges.base import Judge, JudgeError
+from sp3f_lib.judges.groups import Group, judge_groups
+from sp3f_lib.judges.pairs import calls_per_group
+from sp3f_lib.judges.privilege import privileged_text
+from sp3f_lib.judges.recorded import RecordedJudge, run_label
+from sp3f_lib.judges.spend import forecast
 from sp3f_lib.profiles import Judge as JudgeSettings
 from sp3f_lib.profiles import Profile
-from sp3f_lib.rewards.pairwise import win_rates
+from sp3f_lib.rewards.pairwise import flips
 from sp3f_lib.rewards.verifiable import verifiable_terms
+from sp3f_lib.runs import StageError
+from sp3f_lib.training.common import StopAtCheckpoint
 
 # What a group without any verdict gets: the same for all, so it cancels.
 NO_VERDICT = 0.5
@@ -38,10 +47,10 @@ def win_rate(completions, **_) -> list[float]:
     return [NO_VERDICT] * len(completions)
 
 
-class SP3FTrainer(GRPOTrainer):
+class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
     """GRPOTrainer whose last reward, if there is a `judge`, is the win rate within the group.
 
-    Rows need `question` and `reference` (English) beside the columns that the verifiable rewards read.
+    Rows need `question` and `reference` (what the judge is shown, or None) beside the columns that the verifiable rewards read.
     """
 
     def __init__(self, *args, judge: Judge | None, judge_settings: JudgeSettings, **kwargs):
@@ -55,37 +64,62 @@ class SP3FTrainer(GRPOTrainer):
                 (row["question"], row["reference"], c[-1]["content"]) for row, c in zip(inputs, completions, strict=True)
             ]
             rows = gather_object(local)
-            rates = [self._judge_groups(rows) if self.accelerator.is_main_process else None]
-            rewards[:, -1] = torch.tensor(broadcast_object_list(rates)[0], device=rewards.device)
+            outcome = [self._judge_rows(rows) if self.accelerator.is_main_process else None]
+            rates, error = broadcast_object_list(outcome)[0]
+            if error is not None:  # in every process, so that none waits for the others
+                raise error
+            rewards[:, -1] = torch.tensor(rates, device=rewards.device)
         self._log_groups(rewards)
         return rewards
 
-    def _judge_groups(self, rows: list[tuple[str, str, str]]) -> list[float]:
-        size, groups = self.num_generations if self.model.training else self.num_generations_eval, []
-        for start in range(0, len(rows), size):
-            question, reference, _ = rows[start]
-            if any(row[:2] != (question, reference) for row in rows[start : start + size]):
-                raise RuntimeError(f"rows {start} to {start + size} are not one group: {question[:80]!r}")
-            shown = reference if self.judge_settings.privilege == "solution" else None
-            responses = [row[2] for row in rows[start : start + size]]
-            groups.append(group_pairs(self.judge_settings.schedule, question, responses, shown))
-        verdicts = iter(asyncio.run(self.judge.compare([pair for pairs in groups for pair in pairs])))
-        rates, missing, asked = [], 0, 0
-        for pairs in groups:
-            given = [next(verdicts) for _ in pairs]
-            missing, asked = missing + sum(v.preference is None for v in given), asked + len(given)
-            rates += win_rates(pairs, given, size) or [NO_VERDICT] * size
-        self._metrics["train" if self.model.training else "eval"]["judge/no_verdict"].append(missing / max(asked, 1))
-        return rates
+    def _judge_rows(self, rows: list[tuple[str, str, str]]) -> tuple[list[float] | None, StageError | None]:
+        """The win rate of each row, or the error that all processes are to raise."""
+        size, settings = self._group_size(), self.judge_settings
+        if settings.model == "policy":
+            self.judge.bind(self.accelerator.unwrap_model(self.model), self.processing_class, self.state.global_step)
+        try:
+            groups = [_group(rows[start : start + size], settings.privilege) for start in range(0, len(rows), size)]
+            asyncio.run(judge_groups(self.judge, groups, settings))
+        except StageError as error:
+            return None, error
+        self._log_judge(groups)
+        return [rate for group in groups for rate in group.rates(settings.schedule) or [NO_VERDICT] * size], None
+
+    def _group_size(self) -> int:
+        return self.num_generations if self.model.training else self.num_generations_eval
+
+    def _log_judge(self, groups: list[Group]) -> None:
+        """How much the judge said, how it leans to a slot, and what its verdicts cost (replayed ones count as when bought)."""
+        verdicts = [verdict for group in groups for verdict in group.verdicts]
+        given = [verdict.preference for verdict in verdicts if verdict.preference is not None]
+        flipped, both = map(sum, zip(*(flips(group.pairs, group.verdicts) for group in groups), strict=True))
+        found = {
+            "no_verdict": 1 - len(given) / max(len(verdicts), 1),
+            "comparisons": float(len(verdicts)),
+            "usd": sum(verdict.usd or 0.0 for verdict in verdicts),
+        }
+        found |= {"slot_a": sum(given) / len(given)} if given else {}
+        found |= {"flips": flipped / both} if both else {}
+        metrics = self._metrics["train" if self.model.training else "eval"]
+        for name, value in found.items():
+            metrics[f"judge/{name}"].append(value)
 
     def _log_groups(self, rewards: torch.Tensor) -> None:
         """Shares of groups in which no response is correct, and in which the weighted rewards are all equal."""
         training = self.model.training
-        groups = rewards.view(-1, self.num_generations if training else self.num_generations_eval, rewards.shape[1])
+        groups = rewards.view(-1, self._group_size(), rewards.shape[1])
         totals = (groups * self.reward_weights.to(rewards.device)).sum(-1)
         metrics = self._metrics["train" if training else "eval"]
         metrics["groups/none_correct"].append((groups[:, :, 0].max(1).values == 0).float().mean().item())
         metrics["groups/no_signal"].append(((totals.amax(1) - totals.amin(1)) < 1e-6).float().mean().item())
+
+
+def _group(rows: list[tuple[str, str, str]], level: str) -> Group:
+    """(question, reference, response) rows as one group; `StageError` if they are not."""
+    question, reference, _ = rows[0]
+    if any(row[:2] != (question, reference) for row in rows):
+        raise StageError(f"{len(rows)} rows that should be one group are not: {question[:80]!r}")
+    return Group(question, [row[2] for row in rows], reference, level)
 
 
 def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict], label: str = "grpo") -> None:
@@ -96,12 +130,11 @@ def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict]
     from datasets import Dataset
 
     from sp3f_lib.evaluation.generate import load_model
-    from sp3f_lib.judges import make_judge
     from sp3f_lib.training.common import train, trainer_settings
 
+    judge = judge_for_training(profile, rows, run_label(directory), label) if profile.rewards.win_rate else None
     model, tokenizer = load_model(start, profile.model.torch_dtype, profile.model.revision)
     weights, terms = profile.rewards, verifiable_terms(profile.rewards)
-    judge = make_judge(profile.judge) if weights.win_rate else None
     settings = trainer_settings(profile.grpo, directory, profile.seed) | {
         "reward_weights": [weights.accuracy, weights.parseable, weights.fidelity, *([weights.win_rate] if judge else [])]
     }
@@ -109,7 +142,7 @@ def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict]
         {
             "prompt": row["input"],
             "question": english_question(row),
-            "reference": row["solution"],
+            "reference": privileged_text(row, profile.judge.privilege) if judge else None,
             "reward_model": row["reward_model"],
             "extra_info": row["extra_info"],
         }
@@ -125,3 +158,26 @@ def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict]
         judge_settings=profile.judge,
     )
     train(trainer, directory, label)
+
+
+def judge_for_training(profile: Profile, rows: list[dict], run: str, label: str) -> Judge:
+    """The judge, made before anything is loaded so that a missing key stops at once; says what it will cost."""
+    grpo, size = profile.grpo, profile.grpo.get("num_generations", 8)
+    calls_per_group(profile.judge.schedule, size, profile.judge.calls)  # an impossible budget stops here
+    judge = make_judge(profile.judge, run)
+    if not isinstance(judge, RecordedJudge):
+        return judge
+    if profile.judge.model == "policy" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise JudgeError("judge.model=policy: self-judging works in one process; serve the model and use the judge 'api'")
+    batch = grpo.get("per_device_train_batch_size", 8) * grpo.get("gradient_accumulation_steps", 1)
+    prompts = grpo.get("max_steps", 0) * batch * int(os.environ.get("WORLD_SIZE", "1")) // size
+    texts = [english_question(row) + (privileged_text(row, profile.judge.privilege) or "") for row in rows]
+    answers = [row.get("translated_solution") or row["solution"] for row in rows]
+    lengths = (sum(len(text.encode(errors="replace")) for text in some) / len(some) for some in (texts, answers))
+    expected = forecast(profile.judge, prompts, size, *lengths, judge.ledger)
+    if int(os.environ.get("RANK", "0")) == 0:
+        print(f"{label}: judge {judge.name}, {expected}", flush=True)
+        spent = judge.ledger.spent(run)
+        if spent.calls:
+            print(f"{label}: {spent.calls:,} calls of this run are in the ledger already, {spent.usd:.2f} USD", flush=True)
+    return judge

@@ -9,8 +9,9 @@ from trl import GRPOConfig
 
 from sp3f_lib.data.lab import Event, Problem
 from sp3f_lib.data.sources import lab_rows
-from sp3f_lib.judges import AlignmentJudge
+from sp3f_lib.judges import LEVELS, AlignmentJudge
 from sp3f_lib.judges.base import Verdict
+from sp3f_lib.judges.privilege import privileged_text
 from sp3f_lib.profiles import Judge, Rewards, load_profile
 from sp3f_lib.rewards.verifiable import verifiable_terms
 from sp3f_lib.training.grpo import NO_VERDICT, SP3FTrainer, win_rate
@@ -22,6 +23,7 @@ RIGHT = r"Maria buys more apples: 5 + 3 = 8. Maria loses apples: 8 - 4 = 4. Ther
 LATE = r"Maria buys more apples: 5 + 3 = 8. Maria loses apples: 8 - 4 = 5. Therefore, the answer is \boxed{5}."
 EARLY = r"Maria loses apples: 5 - 3 = 2. Maria buys more apples: 2 + 4 = 6. Therefore, the answer is \boxed{6}."
 EMPTY = "Maria"
+REFERENCE = lab_rows([PROBLEM], ("en",))[0]["solution"]
 
 
 class Listening:
@@ -57,11 +59,13 @@ def trainer(tmp_path_factory):
     )
 
 
-def rewards(trainer, texts, judge=None, privilege="solution", question=None):
+def rewards(trainer, texts, judge=None, privilege="solution", question=None, reference=REFERENCE):
     """The matrix of rewards (responses, terms) of groups of four, and what was logged beside it."""
     trainer.judge, trainer.judge_settings = judge or AlignmentJudge(), Judge(privilege=privilege)
     row = trainer.train_dataset[0]
     inputs = [dict(row) for _ in texts]
+    for given in inputs:
+        given["reference"] = reference
     if question:
         inputs[-1]["question"] = question
     trainer._metrics["train"].clear()
@@ -87,12 +91,12 @@ def test_each_group_is_judged_on_its_own_and_every_pair_once(trainer):
     assert {(pair.first, pair.second) for pair in judge.pairs[:6]} == {(pair.first, pair.second) for pair in judge.pairs[6:]}
 
 
-def test_only_the_privileged_arm_shows_the_reference(trainer):
-    with_reference, without = Listening(0.5), Listening(0.5)
-    rewards(trainer, [RIGHT] * 4, with_reference, "solution")
-    rewards(trainer, [RIGHT] * 4, without, "none")
-    assert {pair.reference for pair in with_reference.pairs} == {trainer.train_dataset[0]["reference"]}
-    assert {pair.reference for pair in without.pairs} == {None}
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_judge_is_shown_what_the_level_says_and_nothing_else(trainer, level):
+    judge = Listening(0.5)
+    expected = privileged_text(lab_rows([PROBLEM], ("en",))[0], level)
+    rewards(trainer, [RIGHT] * 4, judge, level, reference=expected)
+    assert {(pair.reference, pair.shown) for pair in judge.pairs} == {(expected, level)}
 
 
 def test_a_group_without_any_verdict_gets_the_same_for_everyone(trainer):
@@ -108,7 +112,7 @@ def test_groups_without_a_right_answer_and_without_signal_are_counted(trainer):
 
 
 def test_rows_that_are_not_one_group_stop_the_training(trainer):
-    with pytest.raises(RuntimeError, match="not one group"):
+    with pytest.raises(RuntimeError, match="should be one group are not"):
         rewards(trainer, [RIGHT] * 4, question="another question")
 
 

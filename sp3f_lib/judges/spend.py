@@ -1,0 +1,137 @@
+"""What a judge costs: dated prices, the forecast before a run, and the hard cap.
+
+The forecast is an estimate until the ledger holds calls of the same judge; from then on it uses their mean tokens. The cap is
+hard: a call is only sent if the cap would hold even if every call in flight used all of its `max_tokens`.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from sp3f_lib.judges.base import BudgetError, JudgeError
+from sp3f_lib.judges.ledger import Ledger, Spent
+from sp3f_lib.judges.pairs import calls_per_group
+from sp3f_lib.profiles import Judge as Settings
+
+PRICES = Path(__file__).with_name("prices.yaml")
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{8}$")
+# For estimates before anything was measured. Bytes of text per token: about 4 in English, less in scripts that tokenizers
+# know badly. The bound for the cap assumes that a token is at least half a byte of UTF-8, which no tokenizer undercuts.
+_BYTES_PER_TOKEN, _TOKENS_OUT = 3.5, 250
+_TEMPLATE_TOKENS = 420
+
+
+@dataclass(frozen=True)
+class Price:
+    """USD per million tokens; `as_of` says when it was listed."""
+
+    tokens_in: float
+    tokens_out: float
+    cached_in: float
+    as_of: str
+
+    def usd(self, tokens_in: int, tokens_out: int, cached: int = 0) -> float:
+        """The price of one call; `cached` of its `tokens_in` were read from the provider's cache."""
+        fresh = tokens_in - cached
+        return (fresh * self.tokens_in + cached * self.cached_in + tokens_out * self.tokens_out) / 1e6
+
+
+@cache
+def _table() -> dict:
+    return yaml.safe_load(PRICES.read_text(encoding="utf-8"))
+
+
+def price_of(settings: Settings) -> Price | None:
+    """The price of the judge's model: the profile's own, else the table's; None if neither knows it.
+
+    A provider's prefix and a date at the end do not matter: `openai/gpt-4o-mini-2024-07-18` is `gpt-4o-mini`.
+    """
+    if settings.price:
+        return Price(*settings.price, settings.price[0], "the profile")
+    row = _table().get(_DATED.sub("", (settings.model or "").rsplit("/", 1)[-1]))
+    if row is None:
+        return None
+    cached = row["in"] if row["cached_in"] is None else row["cached_in"]
+    return Price(row["in"], row["out"], cached, str(row["as_of"]))
+
+
+class Budget:
+    """Watches the caps of one run: `reserve` before a call, `settle` after it; `BudgetError` before a cap could be passed."""
+
+    def __init__(self, settings: Settings, spent: Spent):
+        self.settings, self.price = settings, price_of(settings)
+        if settings.max_usd and self.price is None:
+            raise JudgeError(
+                f"judge.max_usd: the price of {settings.model!r} is not in sp3f_lib/judges/prices.yaml; give judge.price as "
+                "[USD per million tokens in, out], or [0, 0] for a server of your own"
+            )
+        self.usd, self.calls, self._reserved = spent.usd, spent.calls + spent.failed, 0.0
+
+    def reserve(self, prompt_bytes: int) -> float:
+        """Sets the most aside that a call can cost and returns it; `BudgetError` if that would pass a cap."""
+        settings = self.settings
+        most = self.price.usd(2 * prompt_bytes, settings.max_tokens or 16_384) if self.price else 0.0
+        if settings.max_calls is not None and self.calls >= settings.max_calls:
+            raise BudgetError(self._message(f"judge.max_calls: all {settings.max_calls} calls of this run are spent"))
+        if settings.max_usd is not None and self.usd + self._reserved + most > settings.max_usd:
+            raise BudgetError(self._message(f"judge.max_usd: the next call could pass the cap of {settings.max_usd:g} USD"))
+        self.calls, self._reserved = self.calls + 1, self._reserved + most
+        return most
+
+    def settle(self, reserved: float, usd: float | None) -> None:
+        """Replaces what was set aside by what the call has cost."""
+        self._reserved, self.usd = self._reserved - reserved, self.usd + (usd or 0.0)
+
+    def room_for(self, calls: int, usd: float) -> bool:
+        """Whether `calls` more, for `usd` in all, stay below the caps."""
+        settings = self.settings
+        enough = settings.max_calls is None or self.calls + calls <= settings.max_calls
+        return enough and (settings.max_usd is None or self.usd + usd <= settings.max_usd)
+
+    def _message(self, what: str) -> str:
+        return (
+            f"{what} ({self.calls} calls and {self.usd:.4f} USD so far). Every verdict is kept. Raise the cap and run the same "
+            "command again: it goes on from the last checkpoint and pays nothing twice."
+        )
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Calls, tokens and USD that a run will need at most; `usd` is None where the price is unknown."""
+
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    usd: float | None
+    basis: str
+
+    def __str__(self) -> str:
+        price = "price unknown (judge.price)" if self.usd is None else f"{self.usd:,.2f} USD"
+        tokens = f"{self.tokens_in / 1e6:,.1f} M tokens in, {self.tokens_out / 1e6:,.1f} M out"
+        return f"at most {self.calls:,} calls, {tokens}, {price} ({self.basis})"
+
+
+def forecast(
+    settings: Settings, prompts: int, group: int, text_bytes: float, response_bytes: float, ledger: Ledger | None = None
+) -> Forecast:
+    """What judging `prompts` groups of `group` responses each needs.
+
+    `text_bytes`: mean UTF-8 bytes of question and privileged text; `response_bytes`: of one response. Both are used only until
+    the ledger holds calls of this judge.
+    """
+    calls, price = prompts * calls_per_group(settings.schedule, group, settings.calls), price_of(settings)
+    measured = ledger.mean_tokens(settings.model) if ledger else None
+    if measured:
+        tokens_in, tokens_out = measured
+        basis = "from the mean of the calls in the ledger"
+    else:
+        tokens_in = _TEMPLATE_TOKENS + (text_bytes + 2 * response_bytes) / _BYTES_PER_TOKEN
+        tokens_out = min(_TOKENS_OUT, settings.max_tokens or _TOKENS_OUT)
+        basis = f"estimated from the texts' length and {tokens_out} tokens a reply"
+    if price:
+        basis += f"; prices as of {price.as_of}"
+    usd = price.usd(tokens_in, tokens_out) * calls if price else None
+    return Forecast(calls, round(calls * tokens_in), round(calls * tokens_out), usd, basis)

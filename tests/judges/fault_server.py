@@ -1,0 +1,163 @@
+r"""An OpenAI-compatible judge server for tests and benchmarks, in a process of its own: fixed latency, and every way to fail.
+
+    python tests/judges/fault_server.py --latency 0.5 --faults 0.2 --kinds 429 hang garbage
+
+It prints its port. Its verdict is a pure function of the request, so runs with and without faults can be compared; which
+requests fail depends on `--seed`. `GET /stats` gives what was asked, and how often each request was answered in full (paid).
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import random
+import re
+import socket
+import sys
+from collections import Counter
+
+KINDS = (
+    "429", "429-retry-after", "500", "503", "hang", "half-closed", "empty", "truncated", "garbage", "html", "10MB", "drip",
+)  # fmt: skip
+
+
+class Server(asyncio.Protocol):
+    """HTTP/1.1 with keep-alive, as little of it as a client needs, so that the server costs next to nothing."""
+
+    stats: Counter = Counter()
+    paid: Counter = Counter()
+    running = 0
+    most = 0
+    options: argparse.Namespace
+    random: random.Random
+
+    def connection_made(self, transport):
+        self.transport, self.buffer, self.tasks = transport, b"", set()
+
+    def connection_lost(self, error):
+        for task in self.tasks:
+            task.cancel()
+
+    def data_received(self, data):
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            head = self.buffer[:end].decode()
+            headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:])
+            length = int(headers.get("content-length", 0))
+            if len(self.buffer) < end + 4 + length:
+                return
+            body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
+            task = asyncio.ensure_future(self.answer(head.split(" ", 2), body))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def answer(self, request: list[str], body: bytes) -> None:
+        if request[0] == "GET":
+            stats = {"asked": dict(self.stats), "paid": sorted(self.paid.values(), reverse=True)[:5], "most": Server.most}
+            return self.send(200, json.dumps(stats | {"answered": len(self.paid), "calls": sum(self.paid.values())}).encode())
+        Server.running += 1
+        Server.most = max(Server.most, Server.running)
+        try:
+            kind = self.random.choice(self.options.kinds) if self.random.random() < self.options.faults else "answer"
+            self.stats[kind] += 1
+            if self.options.latency:
+                await asyncio.sleep(self.options.latency)
+            if kind == "answer":
+                self.send(200, reply(body, self.options.logprobs))
+                self.paid[hashlib.sha256(body).hexdigest()] += 1
+            else:
+                await self.fail(kind, body)
+        finally:
+            Server.running -= 1
+
+    async def fail(self, kind: str, body: bytes) -> None:
+        match kind:
+            case "429":
+                self.send(429, b'{"error": {"message": "slow down"}}')
+            case "429-retry-after":
+                self.send(429, b'{"error": {"message": "slow down"}}', "retry-after: 1\r\n")
+            case "500" | "503":
+                self.send(int(kind), b'{"error": {"message": "broken"}}')
+            case "hang":
+                await asyncio.sleep(3600)
+            case "half-closed":
+                self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{")
+                self.transport.write_eof()
+            case "empty":
+                self.send(200, b"")
+            case "truncated":
+                self.send(200, reply(body, False)[:-30])
+            case "garbage":
+                self.send(200, bytes(self.random.randrange(256) for _ in range(200)))
+            case "html":
+                self.send(200, b"<html>Welcome</html>", content="text/html")
+            case "10MB":
+                self.send(200, completion("x" * 10_000_000, None))
+            case "drip":
+                self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n")
+                for _ in range(100_000):
+                    self.transport.write(b" ")
+                    await asyncio.sleep(0.05)
+
+    def send(self, status: int, body: bytes, headers: str = "", content: str = "application/json") -> None:
+        head = f"HTTP/1.1 {status} .\r\ncontent-type: {content}\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
+        self.transport.write(head.encode() + body)
+
+
+def content(body: bytes) -> bytes:
+    """A hash of the request without its tags, whose secret is another one in every ledger."""
+    return hashlib.sha256(re.sub(rb"-[0-9a-f]{12}>", b">", body)).digest()
+
+
+def verdict(body: bytes) -> str:
+    """A or B, a pure function of the request's content."""
+    return "AB"[content(body)[0] % 2]
+
+
+def reply(body: bytes, logprobs: bool) -> bytes:
+    """A judge's reply to the request `body`: reasons, then the verdict."""
+    letter = verdict(body)
+    chance = content(body)[1] / 256 * 0.49 + 0.505
+    tokens = [("Reasons.\n", None), (r"\boxed", None), ("{", None), (letter, chance), ("}", None)]
+    return completion("".join(token for token, _ in tokens), [_logprob(*token) for token in tokens] if logprobs else None)
+
+
+def _logprob(token: str, chance: float | None) -> dict:
+    from math import log
+
+    if chance is None:
+        return {"token": token, "logprob": 0.0, "bytes": None, "top_logprobs": []}
+    other = {"A": "B", "B": "A"}[token]
+    tops = [{"token": t, "logprob": log(p), "bytes": None} for t, p in ((token, chance), (other, 0.999 - chance))]
+    return {"token": token, "logprob": log(chance), "bytes": None, "top_logprobs": tops}
+
+
+def completion(text: str, logprobs: list | None) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    if logprobs:
+        choice["logprobs"] = {"content": logprobs, "refusal": None}
+    usage = {"prompt_tokens": 900, "completion_tokens": 150, "total_tokens": 1050}
+    return json.dumps(
+        {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+    ).encode()
+
+
+async def main(options: argparse.Namespace) -> None:
+    Server.options, Server.random = options, random.Random(options.seed)
+    listener = socket.create_server(("127.0.0.1", options.port), backlog=2048)
+    server = await asyncio.get_running_loop().create_server(Server, sock=listener, backlog=2048)
+    print(listener.getsockname()[1], flush=True)
+    asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # nothing comes; keeps no one waiting
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer")
+    parser.add_argument("--faults", type=float, default=0.0, help="share of requests that fail")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--logprobs", action="store_true")
+    asyncio.run(main(parser.parse_args()))
