@@ -22,7 +22,7 @@ $(READY): constraints.txt pyproject.toml
 	@# PyPI's Linux build is the CUDA one, so the CPU build is looked for first: in the index that pip has, then in PyTorch's own.
 	@torch="torch==$$(sed -n 's/^torch==//p' constraints.txt)"; pip="$(BIN)/pip install -q --disable-pip-version-check"; \
 	  $$pip "$$torch+cpu" 2>/dev/null || $$pip "$$torch+cpu" --extra-index-url https://download.pytorch.org/whl/cpu 2>/dev/null || $$pip "$$torch"
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,notebooks,judge,dev]'
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,notebooks,judge,serve,dev]'
 	@touch $@
 	@echo "make: $(VENV) is ready"
 
