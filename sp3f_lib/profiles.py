@@ -1,7 +1,7 @@
 """Profiles: one YAML file says everything about an experiment, and nothing in it can be misspelt.
 
-The sections `base`, `sft`, `grpo` and `preference` hold fields of TRL's own `SFTConfig`, `GRPOConfig` and `DPOConfig`, the
-others fields of the classes below. `regimes` and `sources` are named sets of changes, chosen by `regime` and `data.source`.
+The sections `base`, `sft`, `grpo` and `preference` hold fields of TRL's own `SFTConfig`, `GRPOConfig` and `DPOConfig`, `lora`
+those of peft's `LoraConfig`, the others fields of the classes below. `regimes` and `sources` are named sets of changes, chosen by `regime` and `data.source`.
 Overrides (notebook parameters, `--set`) are dotted: `{"grpo.max_steps": 20}`. Order: file, source, regime, overrides.
 """
 
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sp3f_lib.languages import get_language
 
 FOLDER = Path(__file__).parent / "profiles"
-_TRL_SECTIONS = {"base": "SFTConfig", "sft": "SFTConfig", "grpo": "GRPOConfig", "preference": "DPOConfig"}
+_TRL_SECTIONS = {"base": "SFTConfig", "sft": "SFTConfig", "grpo": "GRPOConfig", "preference": "DPOConfig", "lora": "LoraConfig"}
 # Set by the stages themselves; a profile that sets them would break resuming or the run directories.
 _OURS = {"output_dir", "disable_tqdm", "seed", "data_seed", "reward_weights", "log_completions", "logging_dir", "report_to"}
 
@@ -124,6 +124,7 @@ class Judge(_Section):
     max_tokens: int | None = Field(1024, gt=0)
     logprobs: bool = False
     extra: dict[str, Any] = Field(default_factory=dict)
+    overlap: int = Field(1, gt=0, description="parts of a step's completions, each judged while the next is generated")
     concurrency: int = Field(32, gt=0)
     requests_per_minute: float | None = Field(None, gt=0)
     tokens_per_minute: float | None = Field(None, gt=0)
@@ -145,6 +146,8 @@ class Judge(_Section):
         if self.name in ("api", "local") and not self.model:
             example = "gpt-4o-mini" if self.name == "api" else "a model directory, a hub id, or 'policy' for self-judging"
             raise ValueError(f"the judge {self.name!r} needs judge.model, such as {example}")
+        if self.overlap > 1 and self.name != "api":
+            raise ValueError(f"judge.overlap is for the judge 'api', which works elsewhere; {self.name!r} works here")
         if self.calls and self.schedule not in ("sampled", "adaptive"):
             raise ValueError(f"judge.calls is for the schedules sampled and adaptive; {self.schedule!r} fixes its calls")
         return self
@@ -170,6 +173,38 @@ class Evaluation(_Section):
     batch_size: int = Field(128, gt=0)
 
 
+class Launch(_Section):
+    """In how many processes SFT and GRPO train: one per GPU. `single` is this process; the others start `accelerate launch`.
+
+    `accelerate` is a file of profiles/accelerate (or the path of one's own). Mixed precision is that of the section's `bf16`.
+    """
+
+    accelerate: str = "single"
+    processes: int = Field(1, gt=0, description="over all machines")
+    machines: int = Field(1, gt=0, description="more than one: inside a SLURM job, through srun")
+    port: int = Field(0, ge=0, description="of the first process; 0: any that is free (one machine only)")
+    gpu_memory_gb: float | None = Field(None, gt=0, description="for --dry-run; default: what this machine's GPU has")
+    grace_seconds: float = Field(240.0, gt=0, description="after a signal, for finishing the step and saving")
+
+    @property
+    def file(self) -> Path:
+        """The accelerate configuration."""
+        return Path(self.accelerate) if self.accelerate.endswith(".yaml") else FOLDER / "accelerate" / f"{self.accelerate}.yaml"
+
+    @model_validator(mode="after")
+    def _processes_fit(self):
+        if not self.file.is_file():
+            known = [path.stem for path in (FOLDER / "accelerate").glob("*.yaml")]
+            raise ValueError(f"accelerate: there is no configuration {self.accelerate!r}{nearest(self.accelerate, known)}")
+        if self.processes % self.machines:
+            raise ValueError(f"processes ({self.processes}) must be a multiple of machines ({self.machines})")
+        if self.accelerate == "single" and self.processes > 1:
+            raise ValueError(f"'single' is one process, not {self.processes}; set launch.accelerate to ddp, fsdp2 or zero3")
+        if self.accelerate == "ddp" and self.processes < 2:
+            raise ValueError("'ddp' needs at least 2 processes; set launch.processes, or launch.accelerate to single")
+        return self
+
+
 class Profile(_Section):
     """Everything about one experiment, checked."""
 
@@ -190,8 +225,10 @@ class Profile(_Section):
     rewards: Rewards = Rewards()
     judge: Judge = Judge()
     evaluation: Evaluation = Evaluation()
+    launch: Launch = Launch()
+    lora: dict[str, Any] = Field(default_factory=dict, description="empty: all weights are trained")
 
-    @field_validator("base", "sft", "grpo", "preference")
+    @field_validator("base", "sft", "grpo", "preference", "lora")
     @classmethod
     def _numbers(cls, section):
         # YAML reads 2e-4 as text (it wants 2.0e-4); TRL would fail on it much later.
@@ -206,12 +243,12 @@ class Profile(_Section):
     @model_validator(mode="after")
     def _trl_fields(self):
         for section, cls in _TRL_SECTIONS.items():
-            known = trl_fields(cls)
+            known = trl_fields(cls) if getattr(self, section) else ()
             for key in getattr(self, section):
                 if key in _OURS:
                     raise ValueError(f"{section}.{key} is set by the stage itself; remove it from the profile")
                 if key not in known:
-                    raise ValueError(f"unknown key {section}.{key}{nearest(key, known)} (fields of TRL's {cls})")
+                    raise ValueError(f"unknown key {section}.{key}{nearest(key, known)} (fields of {cls})")
         return self
 
 
@@ -270,17 +307,19 @@ def save_profile(profile: Profile, path: Path) -> Path:
 
 @cache
 def trl_fields(cls: str) -> frozenset[str]:
-    """Field names of a TRL config class, read from the source of the installed TRL and transformers.
+    """Field names of a TRL or peft config class, read from the source of the installed libraries.
 
     Importing TRL takes five seconds; a notebook that only checks a spelling should not wait for that.
     """
-    trl, transformers = (Path(find_spec(name).origin).parent for name in ("trl", "transformers"))
+    trl, transformers, peft = (Path(find_spec(name).origin).parent for name in ("trl", "transformers", "peft"))
     places = {
         "SFTConfig": trl / "trainer" / "sft_config.py",
         "GRPOConfig": trl / "trainer" / "grpo_config.py",
         "DPOConfig": trl / "trainer" / "dpo_config.py",
         "_BaseConfig": trl / "trainer" / "base_config.py",
         "TrainingArguments": transformers / "training_args.py",
+        "LoraConfig": peft / "tuners" / "lora" / "config.py",
+        "PeftConfig": peft / "config.py",
     }
     for node in ast.parse(places[cls].read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name == cls:

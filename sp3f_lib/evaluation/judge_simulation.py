@@ -13,19 +13,21 @@ How strong is a real judge? One without noise or slot bias prefers the better of
 at strength 1, 0.83 at 2, 0.91 at 4, 0.95 at 8 (`SimulatedJudge.accuracy`). GPT-4o-mini in the paper is right in 0.47 to 0.81 of
 pairs (Table 3), though of pairs chosen differently.
 
-The model flatters `all_ordered`: here the two orders of a pair are two independent verdicts, while a real judge repeats itself.
+With `repeats = 0` the model flatters `all_ordered`: the two orders of a pair are two independent verdicts. A real judge, above all
+at temperature 0, repeats itself.
 
 Found (slot bias 0.25, 5 % noise, 2 % failures): difference in correlation, in hundredths, with its 95 % interval.
 
 | strength                                     | 1           | 2          | 3          | 4          | 6          | 8          |
 | -------------------------------------------- | ----------- | ---------- | ---------- | ---------- | ---------- | ---------- |
 | N = 8, balanced (28) - both orders (56)      | -10.2 ± 0.4 | -6.0 ± 0.2 | -4.3 ± 0.2 | -3.5 ± 0.1 | -2.6 ± 0.1 | -2.2 ± 0.1 |
+| the same, 80 % of pairs repeated             | -4.8 ± 0.4  | -3.1 ± 0.2 | -2.5 ± 0.2 | -2.2 ± 0.1 | -1.7 ± 0.1 | -1.6 ± 0.1 |
 | N = 16, adaptive (60) - balanced (120)       | -10.3 ± 0.6 | -4.1 ± 0.3 | -2.0 ± 0.2 | -1.0 ± 0.1 | -0.3 ± 0.1 | 0.0 ± 0.1  |
 | N = 16, calls for adaptive to equal balanced | over 108    | 96         | 84         | 72         | 66         | 60         |
 
 So half of `balanced` is enough only for a sharp judge. A verdict tells p(1-p) <= 1/4 of information on a difference; the pairs of
-`balanced` tell 0.18 on average at strength 1, and no choice of half as many can make that up. (Seeds 5001, 4,000 groups; 5002,
-1,500; 3003 and 4001, 600 and 700, in steps of 12 or 6 calls.)
+`balanced` tell 0.18 on average at strength 1, and no choice of half as many can make that up. (Seeds 5001, 4,000 groups; 6001,
+2,000; 5002, 1,500; 3003 and 4001, 600 and 700, in steps of 12 or 6 calls.)
 
     table = simulate(grid(8) + grid(16), SimulatedJudge(strength=4), groups=400, seed=1)     # about 10 s
 """
@@ -48,12 +50,16 @@ BOTH_SIDES, SLOT_A_ONLY = "both sides", "slot A only"
 
 @dataclass(frozen=True)
 class SimulatedJudge:
-    """`strength` in logits per standard deviation of quality, `slot_bias` in logits, `noise` and `failures` shares of verdicts."""
+    """`strength` in logits per standard deviation of quality, `slot_bias` in logits, `noise` and `failures` shares of verdicts.
+
+    `repeats` is the share of pairs that it decides alike in both orders, but for the slot bias and the noise.
+    """
 
     strength: float = 4.0
     slot_bias: float = 0.25
     noise: float = 0.05
     failures: float = 0.02
+    repeats: float = 0.0
 
     def accuracy(self) -> float:
         """Probability that the better of two random responses is preferred, slots shown at random, no failures."""
@@ -87,7 +93,7 @@ def grid(n: int) -> list[Cell]:
 def simulate(cells: Sequence[Cell], judge: SimulatedJudge, groups: int, seed: int) -> pd.DataFrame:
     """One line per cell: the mean correlation of advantage and quality over `groups` groups, with a 95 % t interval.
 
-    Columns: schedule, crediting, calls, n, strength, slot_bias, noise, failures, correlation, low, high, groups.
+    Columns: schedule, crediting, calls, n, strength, slot_bias, noise, failures, repeats, correlation, low, high, groups.
     """
     rows = []
     for cell in cells:
@@ -108,7 +114,7 @@ def simulate(cells: Sequence[Cell], judge: SimulatedJudge, groups: int, seed: in
 def compare(one: Cell, other: Cell, judges: Sequence[SimulatedJudge], groups: int, seed: int) -> pd.DataFrame:
     """One line per judge: correlation with `one` minus that with `other` on the same groups, with a 95 % bootstrap interval.
 
-    Columns: one, other, n, strength, slot_bias, noise, failures, accuracy (of the judge), correlation_one, correlation_other,
+    Columns: one, other, n, strength, slot_bias, noise, failures, repeats, accuracy (of the judge), correlation_one, correlation_other,
     difference, low, high, groups, seed.
     """
     rows = []
@@ -148,9 +154,12 @@ def draw_groups(n: int, judge: SimulatedJudge, groups: int, seed: int) -> tuple[
     rng = np.random.default_rng([seed, n])
     qualities = rng.normal(size=(groups, n))
     gaps = qualities[:, :, None] - qualities[:, None, :]
-    preferred = rng.random(gaps.shape) < expit(judge.strength * gaps + judge.slot_bias)
+    drawn = rng.random(gaps.shape)
     coins, flipped = rng.random(gaps.shape) < 0.5, rng.random(gaps.shape) < judge.noise
     missing = rng.random(gaps.shape) < judge.failures
+    again = np.tril(rng.random(gaps.shape) < judge.repeats, -1)
+    drawn = np.where(again, 1 - drawn.transpose(0, 2, 1), drawn)
+    preferred = drawn < expit(judge.strength * gaps + judge.slot_bias)
     return qualities, np.where(missing, np.nan, np.where(flipped, coins, preferred))
 
 

@@ -2,21 +2,22 @@
 
     R_i = accuracy + parseable + fidelity + win rate,   advantage_i = R_i - mean of the group        (arXiv 2601.18722)
 
-`SP3FTrainer` is TRL's GRPOTrainer with one method changed, in these ways:
+`SP3FTrainer` is TRL's GRPOTrainer with its rewards changed, in these ways:
 
 1. TRL's reward functions see only the rows of their own process. Here whole groups are gathered, judged once on the main
    process, and handed back.
 2. TRL turns a missing reward beside another into 0, that is, a loss. Here a group without any verdict gets the same win rate
    for everyone, which cancels in the advantage. A judge that cannot go on (failing endpoint, cap reached) stops the training
    at a checkpoint of the last finished step.
-3. What the paper argues about is measured: groups without a correct answer, and groups without any signal.
+3. An API judge is asked as soon as completions are there, while other work goes on: see early.py.
+4. What the paper argues about is measured: groups without a correct answer, and groups without any signal.
 
 TRL's defaults are not the paper's: the profiles set `loss_type: dr_grpo`, `scale_rewards: none`, `beta: 0`, `epsilon: 0.2`,
 `epsilon_high: 0.28`, and bf16 and gradient checkpointing explicitly.
 """
 
-import asyncio
 import os
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -26,7 +27,7 @@ from trl import GRPOConfig, GRPOTrainer
 from sp3f_lib.data.schema import english_question
 from sp3f_lib.judges import make_judge
 from sp3f_lib.judges.base import Judge, JudgeError
-from sp3f_lib.judges.groups import Group, judge_groups
+from sp3f_lib.judges.groups import Group
 from sp3f_lib.judges.pairs import calls_per_group
 from sp3f_lib.judges.privilege import privileged_text
 from sp3f_lib.judges.recorded import RecordedJudge, run_label
@@ -37,6 +38,7 @@ from sp3f_lib.rewards.pairwise import flips
 from sp3f_lib.rewards.verifiable import verifiable_terms
 from sp3f_lib.runs import StageError
 from sp3f_lib.training.common import StopAtCheckpoint
+from sp3f_lib.training.early import Judging, parts_of, places_of
 
 # What a group without any verdict gets: the same for all, so it cancels.
 NO_VERDICT = 0.5
@@ -55,16 +57,49 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
 
     def __init__(self, *args, judge: Judge | None, judge_settings: JudgeSettings, **kwargs):
         super().__init__(*args, **kwargs)
-        self.judge, self.judge_settings = judge, judge_settings
+        self.judge_settings, self._judging, self._asked_early = judge_settings, None, False
+        self.judge = judge
+
+    def _generate_and_score_completions(self, inputs):
+        self._inputs, self._asked_early = inputs, False
+        return super()._generate_and_score_completions(inputs)
+
+    def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, **kwargs):
+        if not self._can_ask_early():
+            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **kwargs)
+        completions, logprobs = [], []
+        for part in parts_of(len(prompt_ids), num_generations, self.judge_settings.overlap):
+            ids, given = super()._generate_single_turn(
+                prompt_ids[part], images, multimodal_fields, num_generations, **kwargs
+            )
+            completions, logprobs = completions + ids, logprobs + (given or [])
+            texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
+            self._ask(self._inputs[part], texts, part, len(prompt_ids))
+        self._asked_early = True
+        return completions, logprobs or None
+
+    def _can_ask_early(self) -> bool:
+        """Whether the judge is an endpoint, and completions read as TRL will read them (no response template)."""
+        tokenizer = self.processing_class
+        templated = getattr(tokenizer, "response_template", None) or getattr(tokenizer, "response_schema", None)
+        return self.judge is not None and self.judge_settings.name == "api" and not templated
+
+    def _ask(self, inputs: list[dict], texts: list[str], part: slice, rows: int) -> None:
+        """Gathers a part of this step's `rows` a process and sends its groups to the judge."""
+        local = [(row["question"], row["reference"], text) for row, text in zip(inputs, texts, strict=True)]
+        gathered = gather_object(local)
+        if self.accelerator.is_main_process:
+            self._judging = self._judging or Judging(self.judge, self.judge_settings)
+            self._judging.ask(gathered, self._group_size(), places_of(part, rows, self.accelerator.num_processes))
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # (all rows, terms)
         if self.judge is not None:
-            local = [
-                (row["question"], row["reference"], c[-1]["content"]) for row, c in zip(inputs, completions, strict=True)
-            ]
-            rows = gather_object(local)
-            outcome = [self._judge_rows(rows) if self.accelerator.is_main_process else None]
+            if self.judge_settings.model == "policy":
+                self.judge.bind(self.accelerator.unwrap_model(self.model), self.processing_class, self.state.global_step)
+            if not self._asked_early:
+                self._ask(inputs, [c[-1]["content"] for c in completions], slice(0, len(inputs)), len(inputs))
+            outcome = [self._win_rates(len(rewards)) if self.accelerator.is_main_process else None]
             rates, error = broadcast_object_list(outcome)[0]
             if error is not None:  # in every process, so that none waits for the others
                 raise error
@@ -72,18 +107,19 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
         self._log_groups(rewards)
         return rewards
 
-    def _judge_rows(self, rows: list[tuple[str, str, str]]) -> tuple[list[float] | None, StageError | None]:
-        """The win rate of each row, or the error that all processes are to raise."""
-        size, settings = self._group_size(), self.judge_settings
-        if settings.model == "policy":
-            self.judge.bind(self.accelerator.unwrap_model(self.model), self.processing_class, self.state.global_step)
+    def _win_rates(self, rows: int) -> tuple[list[float] | None, StageError | None]:
+        """The win rate of each row of all processes, or the error that all are to raise."""
         try:
-            groups = [_group(rows[start : start + size], settings.privilege) for start in range(0, len(rows), size)]
-            asyncio.run(judge_groups(self.judge, groups, settings))
+            parts = self._judging.results()
         except StageError as error:
             return None, error
-        self._log_judge(groups)
-        return [rate for group in groups for rate in group.rates(settings.schedule) or [NO_VERDICT] * size], None
+        rates = [NO_VERDICT] * rows
+        for places, groups in parts:
+            found = [group.rates(self.judge_settings.schedule) or [NO_VERDICT] * len(group.responses) for group in groups]
+            for place, rate in zip(places, chain.from_iterable(found), strict=True):
+                rates[place] = rate
+        self._log_judge([group for _, groups in parts for group in groups])
+        return rates, None
 
     def _group_size(self) -> int:
         return self.num_generations if self.model.training else self.num_generations_eval
@@ -112,14 +148,6 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
         metrics = self._metrics["train" if training else "eval"]
         metrics["groups/none_correct"].append((groups[:, :, 0].max(1).values == 0).float().mean().item())
         metrics["groups/no_signal"].append(((totals.amax(1) - totals.amin(1)) < 1e-6).float().mean().item())
-
-
-def _group(rows: list[tuple[str, str, str]], level: str) -> Group:
-    """(question, reference, response) rows as one group; `StageError` if they are not."""
-    question, reference, _ = rows[0]
-    if any(row[:2] != (question, reference) for row in rows):
-        raise StageError(f"{len(rows)} rows that should be one group are not: {question[:80]!r}")
-    return Group(question, [row[2] for row in rows], reference, level)
 
 
 def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict], label: str = "grpo") -> None:

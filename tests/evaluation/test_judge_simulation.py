@@ -18,7 +18,7 @@ from sp3f_lib.evaluation.judge_simulation import (
 
 SHARP = SimulatedJudge(strength=1e6, slot_bias=0, noise=0, failures=0)
 PLAUSIBLE = SimulatedJudge(strength=8, slot_bias=0.25, noise=0.05, failures=0.02)
-JUDGE = ["strength", "slot_bias", "noise", "failures"]
+JUDGE = ["strength", "slot_bias", "noise", "failures", "repeats"]
 COLUMNS = ["schedule", "crediting", "calls", "n", *JUDGE, "correlation", "low", "high", "groups"]
 
 
@@ -108,3 +108,13 @@ def test_adaptive_with_half_of_the_calls_equals_balanced_for_groups_of_16_and_a_
 
 def test_adaptive_beats_sampled_with_the_same_calls():
     assert compare(Cell("adaptive", 16, 60), Cell("sampled", 16, 60), [PLAUSIBLE], groups=100, seed=14).iloc[0].low > 0
+
+
+def test_a_judge_that_repeats_itself_contradicts_itself_only_by_the_slot():
+    repeating = SimulatedJudge(strength=1, slot_bias=0, noise=0, failures=0, repeats=1)
+    _, preferences = draw_groups(8, repeating, groups=50, seed=0)
+    above = np.triu_indices(8, 1)
+    assert (preferences[:, *above] == 1 - preferences.transpose(0, 2, 1)[:, *above]).all()
+    _, preferences = draw_groups(8, SimulatedJudge(strength=1, slot_bias=0, noise=0, failures=0), groups=50, seed=0)
+    agreeing = (preferences[:, *above] == 1 - preferences.transpose(0, 2, 1)[:, *above]).mean()
+    assert 0.5 < agreeing < 0.8

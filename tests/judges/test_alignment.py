@@ -16,8 +16,9 @@ from sp3f_lib.data.lab import (
     sample_problem,
     sample_problems,
 )
-from sp3f_lib.judges.alignment import AlignmentJudge, agreement, calculations, plausibility, reference_answer
-from sp3f_lib.judges.base import Pair
+from sp3f_lib.judges.alignment import AlignmentJudge, agreement, arrives, calculations, plausibility, reference_answer
+from sp3f_lib.judges.base import LEVELS, Pair
+from sp3f_lib.judges.privilege import wrong_solution
 
 QUESTION = "Maria has 5 apples. Maria buys 3 more apples. She gives half to a neighbor. How many does she have now?"
 REFERENCE = r"At first, Maria has 5 apples. 5 + 3 = 8. 8 ÷ 2 = 4. Therefore, the answer is \boxed{4}."
@@ -27,9 +28,9 @@ EVERY_LANGUAGE = pytest.mark.parametrize("lang", lab_languages())
 READ_BY_THE_JUDGE = pytest.mark.parametrize("lang", lab_languages())
 
 
-def prefer(a: str, b: str, reference: str | None = REFERENCE, question: str = QUESTION) -> float:
+def prefer(a: str, b: str, reference: str | None = REFERENCE, question: str = QUESTION, level: str = "solution") -> float:
     """The judge's preference of `a` over `b`."""
-    (verdict,) = asyncio.run(AlignmentJudge().compare([Pair(question, a, b, reference)]))
+    (verdict,) = asyncio.run(AlignmentJudge().compare([Pair(question, a, b, reference, level=level)]))
     return verdict.preference
 
 
@@ -163,6 +164,46 @@ def test_without_calculations_in_the_reference_the_answers_decide():
     assert prefer(r"\boxed{6}", r"\boxed{5}", reference="By symmetry it is four. #### 4") == 0.5
 
 
+# ---- with the bare answer, and with other solutions
+
+
+@pytest.mark.parametrize(
+    "a, b, preference",
+    [
+        (RIGHT, r"5 + 3 = 8. 8 - 2 = 6. \boxed{6}", 1.0),
+        (r"\boxed{4}", r"5 + 3 = 8. 8 - 2 = 6. \boxed{6}", 1.0),  # whoever arrives wins, however it looks
+        (RIGHT, r"\boxed{4}", 1.0),  # both arrive: what is in sight decides
+        (r"5 + 3 = 8. \boxed{8}", r"5 + 3 = 9. \boxed{9}", 1.0),  # neither does
+        (r"5 + 3 = 8. \boxed{8}", r"5 - 3 = 2. \boxed{2}", 0.5),  # the chain of the reference is not known here
+        (RIGHT, RIGHT, 0.5),
+    ],
+)
+def test_with_the_answer_arriving_decides_and_plausibility_breaks_ties(a, b, preference):
+    assert prefer(a, b, "4", level="answer") == preference
+    assert prefer(b, a, "4", level="answer") == 1 - preference
+
+
+@pytest.mark.parametrize("gold, answer", [("18", "১৮"), (r"\frac{1}{2}", "0.5"), ("1234.5", "1.234,5"), (r"x^2", "x^{2}")])
+def test_an_answer_arrives_in_any_form(gold, answer):
+    assert arrives(gold, rf"\boxed{{{answer}}}")
+    assert not arrives(gold, r"\boxed{7}")
+    assert not arrives(gold, "no box")
+
+
+@EVERY_LANGUAGE
+def test_a_translated_reference_gives_the_verdicts_of_the_english_one(lang):
+    for problem in sample_problems(30, seed=6):
+        english, translated = render_solution(problem, "en"), render_solution(problem, lang)
+        assert agreement(translated, translated) == agreement(translated, english) == 1.0
+        wrong = wrong_solution(english)
+        assert agreement(translated, wrong) == agreement(english, wrong) < 1.0
+
+
+def test_who_follows_a_wrong_reference_wins():
+    wrong = wrong_solution(REFERENCE)
+    assert prefer(wrong, RIGHT, wrong, level="wrong") == 1.0
+
+
 # ---- without the reference
 
 
@@ -224,19 +265,25 @@ def test_a_wrong_chain_that_agrees_with_itself_ties_without_the_reference_and_lo
 # ---- whatever the responses
 
 
-@pytest.mark.parametrize("privileged", [True, False])
+def shown_at(level: str, reference: str) -> str | None:
+    """A privileged text of each level for a lab problem; the lab's English solution is a translated one too."""
+    known = {"none": None, "answer": reference_answer(reference), "wrong": wrong_solution(reference)}
+    return known.get(level, reference)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @given(pair=lab_pairs())
-def test_the_verdict_on_a_pair_turned_round_is_the_opposite(privileged, pair):
+def test_the_verdict_on_a_pair_turned_round_is_the_opposite(level, pair):
     question, reference, one, other = pair
-    shown = reference if privileged else None
-    assert prefer(one, other, shown, question) + prefer(other, one, shown, question) == 1.0
+    shown = shown_at(level, reference)
+    assert prefer(one, other, shown, question, level) + prefer(other, one, shown, question, level) == 1.0
 
 
-@pytest.mark.parametrize("privileged", [True, False])
+@pytest.mark.parametrize("level", LEVELS)
 @given(pair=lab_pairs())
-def test_a_response_ties_with_itself(privileged, pair):
+def test_a_response_ties_with_itself(level, pair):
     question, reference, one, _ = pair
-    assert prefer(one, one, reference if privileged else None, question) == 0.5
+    assert prefer(one, one, shown_at(level, reference), question, level) == 0.5
 
 
 @given(lab_pairs())

@@ -14,6 +14,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 TOY = REPOSITORY / "tests" / "toy.yaml"
+# Sizes that are parameters of one notebook, not of the profile.
+SIZES = {"06_judge_audit": {"problems": 6, "groups": 3, "attacked": 3, "simulated": 6}}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def execute(path: Path, folder: Path, **parameters):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_notebook_runs_from_top_to_bottom(path, folder, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    notebook = execute(path, folder)
+    notebook = execute(path, folder, **SIZES.get(path.stem, {}))
     assert not [out for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == "error"]
 
 
@@ -43,6 +45,7 @@ def test_the_figures_and_their_tables_are_there(folder):
         "pareto",
         "sft_loss",
         "fidelity_confusion",
+        *(f"judge_{n}" for n in ("accuracy", "bias", "attacks", "simulation")),
         *(f"{n}_{r}" for n in ("rl_curves", "languages", "sft_languages") for r in ("warm", "cold")),
     }
     assert names == wanted

@@ -61,7 +61,7 @@ def trainer(tmp_path_factory):
 
 def rewards(trainer, texts, judge=None, privilege="solution", question=None, reference=REFERENCE):
     """The matrix of rewards (responses, terms) of groups of four, and what was logged beside it."""
-    trainer.judge, trainer.judge_settings = judge or AlignmentJudge(), Judge(privilege=privilege)
+    trainer.judge, trainer.judge_settings, trainer._judging = judge or AlignmentJudge(), Judge(privilege=privilege), None
     row = trainer.train_dataset[0]
     inputs = [dict(row) for _ in texts]
     for given in inputs:
