@@ -18,11 +18,11 @@ import time
 from collections import Counter, deque
 from importlib.util import find_spec
 
-from sp3f_lib.judges.base import BudgetError, JudgeError, Pair
+from sp3f_lib.judges.base import JudgeError, Pair
 from sp3f_lib.judges.ledger import Entry, Ledger
 from sp3f_lib.judges.prompts import messages
 from sp3f_lib.judges.recorded import RecordedJudge
-from sp3f_lib.judges.spend import Budget
+from sp3f_lib.judges.spend import Budget, longest_reply
 from sp3f_lib.judges.transport import RequestError, Transport
 from sp3f_lib.profiles import Judge as Settings
 
@@ -50,24 +50,23 @@ class ApiJudge(RecordedJudge):
         Whatever ends it, the replies of all calls that were sent are in the ledger.
         """
         entries: dict[str, Entry] = {}
-        waited, pause = 0.0, _FIRST_PAUSE
+        health, patience = self._health, self.settings.patience_seconds
         async with self._transport.open():
-            while True:
-                left = [(key, pair) for key, pair in missing.items() if key not in entries]
+            while left := [(key, pair) for key, pair in missing.items() if key not in entries]:
                 await self._round(left, entries)
-                if not self._health.ill:
-                    if self._health.never_answered:
-                        raise JudgeError(self._health.why(self.name, waited))
-                    return entries
+                if not health.ill:
+                    continue
                 # What failed in the meantime is noise of the outage: it is asked again.
                 entries = {key: entry for key, entry in entries.items() if entry.status != "failed"}
-                pause = min(pause, self.settings.patience_seconds - waited)
-                if self._health.fatal or pause <= 0:
-                    raise JudgeError(self._health.why(self.name, waited))
-                print(f"judge: paused, {self._health.summary()}; trying again in {pause:.0f} s", flush=True)
+                pause = min(health.pause, patience - health.waited)
+                if health.fatal or pause <= 0:
+                    raise JudgeError(health.why(self.name))
+                print(f"judge: paused, {health.summary()}; trying again in {pause:.0f} s", flush=True)
                 await asyncio.sleep(pause)
-                waited, pause = waited + pause, min(2 * pause, _LONGEST_PAUSE)
-                self._health.probe()
+                health.probe(pause)
+        if health.never_answered:
+            raise JudgeError(health.why(self.name))
+        return entries
 
     async def _round(self, left: list[tuple[str, Pair]], entries: dict[str, Entry]) -> None:
         """Asks until all are answered or the endpoint is ill. A fixed number of workers: a task a pair would cost more."""
@@ -75,12 +74,12 @@ class ApiJudge(RecordedJudge):
 
         async def work() -> None:
             for key, pair in queue:
-                if self._health.ill or stopped:
-                    return
                 async with self._transport.slot():
+                    if self._health.ill or stopped:
+                        return
                     try:
                         entries[key] = await self._one(key, pair)
-                    except (BudgetError, JudgeError) as error:
+                    except Exception as error:  # raised below, when the calls in flight have ended and are written
                         stopped.append(error)
 
         await asyncio.gather(*(work() for _ in range(min(self.settings.concurrency, len(left)))))
@@ -88,8 +87,10 @@ class ApiJudge(RecordedJudge):
             raise stopped[0]
 
     async def _one(self, key: str, pair: Pair) -> Entry:
+        if found := self.ledger.find([key]):  # another process has paid for it in the meantime
+            return found[key]
         settings, chat = self.settings, messages(pair, self.ledger.secret)
-        reserved = self.budget.reserve(sum(len(message["content"].encode(errors="replace")) for message in chat))
+        reserved = await self.budget.reserve(sum(len(message["content"].encode(errors="replace")) for message in chat))
         body: dict = {"model": settings.model, "messages": chat}
         if settings.temperature is not None:
             body["temperature"] = settings.temperature
@@ -97,21 +98,23 @@ class ApiJudge(RecordedJudge):
             body["max_tokens"] = settings.max_tokens
         if settings.logprobs:
             body |= {"logprobs": True, "top_logprobs": 5}
-        began, usd = time.monotonic(), None
+        began, usd = time.monotonic(), 0.0
         try:
             reply = await self._transport.send(body | settings.extra)
+            usd = self.budget.price.usd(reply.tokens_in, reply.tokens_out, reply.cached) if self.budget.price else None
         except RequestError as error:
-            self.budget.settle(reserved, 0.0)
-            self._health.saw(error.reason, error.refused)
+            self._health.saw(error.reason, error.refused, error.final)
             seconds = time.monotonic() - began
-            return self.ledger.write(self.entry(key, pair, "failed", reason=error.reason, seconds=seconds, attempt=error.tries))
-        if self.budget.price:
-            usd = self.budget.price.usd(reply.tokens_in, reply.tokens_out, reply.cached)
-        self.budget.settle(reserved, usd)
+            return self.ledger.write(
+                self.entry(key, pair, "failed", reason=error.reason, seconds=seconds, attempt=error.tries)
+            )
+        finally:
+            self.budget.settle(reserved, usd)
         if reply.refusal:
             found = {"status": "refused", "reason": "the judge's model refused to answer"}
         elif reply.finish == "length":
-            found = {"status": "cut off", "reason": f"cut off at {settings.max_tokens} tokens (judge.max_tokens)"}
+            limit = longest_reply(settings) or reply.tokens_out
+            found = {"status": "cut off", "reason": f"cut off at {limit} tokens (judge.max_tokens)"}
         else:
             found = self.read(reply.text, reply.tokens)
         used = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "usd": usd}
@@ -122,32 +125,39 @@ class ApiJudge(RecordedJudge):
 
 
 class Health:
-    """The circuit breaker: ill when too many of the last requests came to nothing, or all of the first were refused."""
+    """The circuit breaker: ill when too many of the last requests came to nothing, or all of the first were refused.
+
+    `waited` adds up over pauses until a whole window is well again, so a judge that never says anything readable stops a run too.
+    """
 
     def __init__(self, settings: Settings):
         self.settings = settings
         self._last: deque[str] = deque(maxlen=settings.failure_window)
         self._refused, self._answered, self.ill, self.fatal = 0, False, False, False
+        self.waited, self.pause = 0.0, _FIRST_PAUSE
 
-    def saw(self, reason: str, refused: bool) -> None:
-        """Notes how a request ended: an empty reason for a verdict."""
+    def saw(self, reason: str, refused: bool, final: bool = False) -> None:
+        """Notes how a request ended: an empty reason for a verdict; `final` if no other request can fare better."""
         self._last.append(reason)
         self._answered |= not refused
         self._refused = self._refused + 1 if refused else 0
-        failures = sum(map(bool, self._last))
-        if not self._answered and self._refused >= min(_REFUSALS, self.settings.concurrency):
+        failures, allowed = sum(map(bool, self._last)), self.settings.failure_limit * self.settings.failure_window
+        if final or (not self._answered and self._refused >= min(_REFUSALS, self.settings.concurrency)):
             self.ill = self.fatal = True
-        self.ill |= failures > self.settings.failure_limit * self.settings.failure_window
+        self.ill |= failures > allowed
+        if len(self._last) == self.settings.failure_window and failures <= allowed:
+            self.waited, self.pause = 0.0, _FIRST_PAUSE
 
     @property
     def never_answered(self) -> bool:
         """Whether there were requests, and all of them were refused."""
         return self._refused > 0 and not self._answered
 
-    def probe(self) -> None:
-        """Forgets the past, so that the next requests decide."""
+    def probe(self, waited: float) -> None:
+        """After a pause: forgets what was seen, so that the next requests decide."""
         self._last.clear()
         self.ill = False
+        self.waited, self.pause = self.waited + waited, min(2 * self.pause, _LONGEST_PAUSE)
 
     def summary(self) -> str:
         """How many of the last requests failed, and of what."""
@@ -155,10 +165,10 @@ class Health:
         told = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
         return f"{sum(reasons.values())} of the last {len(self._last)} requests gave no verdict ({told})"
 
-    def why(self, judge: str, waited: float) -> str:
+    def why(self, judge: str) -> str:
         """The message with which training stops."""
-        after = f" after waiting {waited:.0f} s" if waited else ""
+        after = f" after waiting {self.waited:.0f} s" if self.waited else ""
         return (
             f"judge {judge}: {self.summary()}{after}. Training on this would be training on noise. Every verdict is kept; the "
-            "same command goes on from the last checkpoint. The limit is judge.failure_limit."
+            "same command goes on from the last checkpoint. The limits are judge.failure_limit and judge.patience_seconds."
         )

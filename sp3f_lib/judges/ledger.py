@@ -20,7 +20,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from sp3f_lib.judges.base import JudgeError, Pair
@@ -100,9 +100,9 @@ class Ledger:
 
     def __init__(self, path: str | Path):
         self.path = str(path)
-        if self.path != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
         try:
+            if self.path != ":memory:":
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
             mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             if mode not in ("wal", "memory"):
@@ -126,21 +126,29 @@ class Ledger:
             some = keys[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
             query = f"SELECT {','.join(_COLUMNS)} FROM calls WHERE status != 'failed' AND key IN ({marks})"
-            found |= {row[0]: Entry(*row) for row in self._db.execute(query, some)}
+            try:
+                found |= {row[0]: Entry(*row) for row in self._db.execute(query, some)}
+            except sqlite3.Error as error:
+                raise JudgeError(f"ledger {self.path} cannot be read: {error}") from None
         return found
 
     def write(self, entry: Entry) -> Entry:
-        """Records a call and returns what counts for its key: the entry, or the answer that another process wrote first."""
-        row = asdict(entry) | {"asked": entry.asked or time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+        """Records a call and returns what counts for its key: the entry, or the answer that another process wrote first.
+
+        In that case both were paid for: what the later one cost is kept as a failure.
+        """
+        row = vars(entry) | {"asked": entry.asked or time.strftime("%Y-%m-%dT%H:%M:%S%z")}
         names = ",".join(_COLUMNS)
         marks = ",".join(f":{name}" for name in _COLUMNS)
         try:
             self._db.execute(f"INSERT INTO calls ({names}) VALUES ({marks})", row)
         except sqlite3.IntegrityError:
-            if entry.key in (found := self.find([entry.key])):
-                return found[entry.key]
-            raise
-        except sqlite3.OperationalError as error:
+            if entry.status == "failed" or entry.key not in (found := self.find([entry.key])):
+                raise
+            late = {"status": "failed", "preference": None, "reason": "another process had the answer first"}
+            self.write(replace(entry, **late))
+            return found[entry.key]
+        except sqlite3.Error as error:
             raise JudgeError(f"ledger {self.path}: a verdict could not be written: {error}; is the disk full?") from None
         return entry
 

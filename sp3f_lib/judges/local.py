@@ -77,9 +77,12 @@ class LocalJudge(RecordedJudge):
         from sp3f_lib.evaluation.generate import end_ids
 
         temperature, ends = self.settings.temperature, end_ids(model, tokenizer)
-        sampling = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
+        sampled = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
         config = GenerationConfig(
-            max_new_tokens=new, pad_token_id=tokenizer.pad_token_id, eos_token_id=ends, top_k=0, top_p=1.0, **sampling
+            max_new_tokens=new,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=ends,
+            **(sampled if temperature else {"do_sample": False}),
         )
         inputs = tokenizer.pad({"input_ids": list(ids.values())}, return_tensors="pt").to(model.device)
         began = time.monotonic()
@@ -105,7 +108,9 @@ class LocalJudge(RecordedJudge):
         from sp3f_lib.evaluation.generate import load_model
 
         if self.settings.model == POLICY:
-            raise JudgeError("judge.model=policy judges with the model in training; outside of training give a model directory")
+            raise JudgeError(
+                "judge.model=policy judges with the model in training; outside of training give a model directory"
+            )
         try:
             model, tokenizer = load_model(self.settings.model)
         except ValueError as error:

@@ -1,9 +1,11 @@
 """What a judge costs: dated prices, the forecast before a run, and the hard cap.
 
 The forecast is an estimate until the ledger holds calls of the same judge; from then on it uses their mean tokens. The cap is
-hard: a call is only sent if the cap would hold even if every call in flight used all of its `max_tokens`.
+hard: a call is only sent if the cap would hold even if every call in flight used all of its `max_tokens`. What counts are the
+replies that arrived; whether a provider bills one that got lost on the way, nobody but its invoice tells.
 """
 
+import asyncio
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -35,6 +37,7 @@ class Price:
 
     def usd(self, tokens_in: int, tokens_out: int, cached: int = 0) -> float:
         """The price of one call; `cached` of its `tokens_in` were read from the provider's cache."""
+        cached = min(cached, tokens_in)
         fresh = tokens_in - cached
         return (fresh * self.tokens_in + cached * self.cached_in + tokens_out * self.tokens_out) / 1e6
 
@@ -58,6 +61,11 @@ def price_of(settings: Settings) -> Price | None:
     return Price(row["in"], row["out"], cached, str(row["as_of"]))
 
 
+def longest_reply(settings: Settings) -> int | None:
+    """The most tokens that a reply can have; None if the profile sets no limit. Newer models take theirs in `extra`."""
+    return settings.max_tokens or settings.extra.get("max_completion_tokens")
+
+
 class Budget:
     """Watches the caps of one run: `reserve` before a call, `settle` after it; `BudgetError` before a cap could be passed."""
 
@@ -68,22 +76,41 @@ class Budget:
                 f"judge.max_usd: the price of {settings.model!r} is not in sp3f_lib/judges/prices.yaml; give judge.price as "
                 "[USD per million tokens in, out], or [0, 0] for a server of your own"
             )
-        self.usd, self.calls, self._reserved = spent.usd, spent.calls + spent.failed, 0.0
+        if settings.max_usd and (self.price.tokens_in or self.price.tokens_out) and not longest_reply(settings):
+            raise JudgeError(
+                "judge.max_usd: what a call can cost has no bound; give judge.max_tokens, or, for models that do not take it, "
+                "judge.extra: {max_completion_tokens: ...}"
+            )
+        self.usd, self.calls = spent.usd, spent.calls + spent.failed
+        self._reserved, self._flying, self._waiting = 0.0, 0, []
 
-    def reserve(self, prompt_bytes: int) -> float:
-        """Sets the most aside that a call can cost and returns it; `BudgetError` if that would pass a cap."""
+    async def reserve(self, prompt_bytes: int) -> float:
+        """Sets the most aside that a call can cost and returns it; `BudgetError` if that would pass a cap.
+
+        Near the cap in USD it waits for calls in flight, which nearly always cost less than was set aside for them.
+        """
         settings = self.settings
-        most = self.price.usd(2 * prompt_bytes, settings.max_tokens or 16_384) if self.price else 0.0
+        most = self.price.usd(2 * prompt_bytes, longest_reply(settings) or 0) if self.price else 0.0
+        while settings.max_usd is not None and self.usd + self._reserved + most > settings.max_usd:
+            if not self._flying:
+                raise BudgetError(
+                    self._message(f"judge.max_usd: the next call could pass the cap of {settings.max_usd:g} USD")
+                )
+            self._waiting.append(asyncio.get_running_loop().create_future())
+            await self._waiting[-1]
         if settings.max_calls is not None and self.calls >= settings.max_calls:
             raise BudgetError(self._message(f"judge.max_calls: all {settings.max_calls} calls of this run are spent"))
-        if settings.max_usd is not None and self.usd + self._reserved + most > settings.max_usd:
-            raise BudgetError(self._message(f"judge.max_usd: the next call could pass the cap of {settings.max_usd:g} USD"))
-        self.calls, self._reserved = self.calls + 1, self._reserved + most
+        self.calls, self._flying, self._reserved = self.calls + 1, self._flying + 1, self._reserved + most
         return most
 
     def settle(self, reserved: float, usd: float | None) -> None:
         """Replaces what was set aside by what the call has cost."""
-        self._reserved, self.usd = self._reserved - reserved, self.usd + (usd or 0.0)
+        self._flying, self.usd = self._flying - 1, self.usd + (usd or 0.0)
+        self._reserved = self._reserved - reserved if self._flying else 0.0  # sums of differences leave crumbs
+        waiting, self._waiting = self._waiting, []
+        for turn in waiting:
+            if not turn.done():
+                turn.set_result(None)
 
     def room_for(self, calls: int, usd: float) -> bool:
         """Whether `calls` more, for `usd` in all, stay below the caps."""

@@ -5,14 +5,12 @@ server said, which some repeat the key in. What may pass is tried again with gro
 server asks for (Retry-After): 408, 409, 429, 5xx, time-outs, dropped connections, bodies that are no chat completion. Tries
 are bounded in number and in total time, bodies in size, and every try in time, however slowly it drips.
 
-The client is `AsyncOpenAI` on aiohttp: with its default transport one core makes a third of the calls. Requests go through
-`client.post`, its way for bodies of one's own, because the checks of `chat.completions.create` cost more than everything else.
+Requests go through `client.post`, AsyncOpenAI's way for bodies of one's own, because the checks of `chat.completions.create`
+cost more than everything else.
 """
 
 import asyncio
 import json
-import logging
-import os
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,11 +18,10 @@ from email.utils import parsedate_to_datetime
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
-from sp3f_lib.judges.base import JudgeError
+from sp3f_lib.judges.client import KEY, URL, BadBody, endpoint, make_client, post_options, raw_response
+from sp3f_lib.judges.spend import longest_reply
 from sp3f_lib.profiles import Judge as Settings
 
-URL, KEY = "LLM_API_URL", "LLM_API_KEY"
-_LARGEST_BODY = 1_000_000  # bytes; a verdict with its reasons has a few thousand
 _PASSING = {408, 409, 429}
 _ADVICE = {
     400: "do judge.model, judge.max_tokens, judge.temperature and judge.extra suit this endpoint?",
@@ -37,15 +34,11 @@ _ADVICE = {
 
 
 class RequestError(Exception):
-    """A request without a reply. `refused`: the endpoint is to blame, another request would fare no better."""
+    """A request without a reply. `refused`: the endpoint is to blame, or this request; `final`: no other would fare better."""
 
-    def __init__(self, reason: str, refused: bool, tries: int = 1):
+    def __init__(self, reason: str, refused: bool, tries: int = 1, final: bool = False):
         super().__init__(reason)
-        self.reason, self.refused, self.tries = reason, refused, tries
-
-
-class _BadBody(Exception):
-    """Status 200, but the body is no chat completion."""
+        self.reason, self.refused, self.tries, self.final = reason, refused, tries, final
 
 
 @dataclass(frozen=True)
@@ -73,14 +66,15 @@ class Transport:
         endpoint()
         self.settings = settings
         self._pace = [Pace(settings.requests_per_minute), Pace(settings.tokens_per_minute)]
-        self._client = self._gate = None
+        self._client = self._gate = self._door = None
         self._users = 0
 
     @asynccontextmanager
     async def open(self):
         """Holds the connections open for a number of `send`."""
         if self._users == 0:
-            self._client, self._gate = _client(self.settings), asyncio.Semaphore(self.settings.concurrency)
+            self._client, self._gate = make_client(self.settings), asyncio.Semaphore(self.settings.concurrency)
+            self._door = asyncio.Lock()
         self._users += 1
         try:
             yield self
@@ -98,8 +92,10 @@ class Transport:
 
     async def send(self, body: dict) -> Reply:
         """One request with its tries; `RequestError` when they are used up."""
-        tries, settings = 0, self.settings
-        size = sum(len(message["content"]) for message in body["messages"]) // 4 + (settings.max_tokens or 0)
+        tries, settings, content = 0, self.settings, json.dumps(body).encode()
+        size = len(content) // 3 + (longest_reply(settings) or 0)  # tokens, about: English has 4 bytes in one, Bengali 2
+        await self._turn(size)
+        ends = time.monotonic() + settings.retry_seconds
         try:
             async for attempt in AsyncRetrying(
                 stop=stop_after_attempt(settings.max_retries + 1) | stop_before_delay(settings.retry_seconds),
@@ -109,15 +105,35 @@ class Transport:
             ):
                 with attempt:
                     tries += 1
-                    await self._pace[0].turn(1)
-                    await self._pace[1].turn(size)
+                    if tries > 1:
+                        await self._turn(size)
+                    await self._written_at_once()
                     began = time.monotonic()
-                    async with asyncio.timeout(settings.timeout_seconds):
-                        response = await self._client.post("/chat/completions", body=body, cast_to=_raw())
+                    async with asyncio.timeout(min(settings.timeout_seconds, max(ends - began, 0.0))):
+                        response = await self._client.post(
+                            f"{self._client.base_url}chat/completions",
+                            content=content,
+                            cast_to=raw_response(),
+                            options=post_options(),
+                        )
                     return _read(response.content, time.monotonic() - began, tries)
         except Exception as error:
             raise _explain(error, tries) from None
         raise AssertionError("tenacity ends by a return or by raising")
+
+    async def _turn(self, tokens: int) -> None:
+        await self._pace[0].turn(1)
+        await self._pace[1].turn(tokens)
+
+    async def _written_at_once(self) -> None:
+        """Lets one request at a time be built, and written before the next one is.
+
+        Before Python 3.12 aiohttp writes in a task of its own, which comes after all that are ready: of 256 requests that are
+        built in one go, the first leaves when the last is ready, and at every reply it is so again.
+        """
+        await self._door.acquire()
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._door.release)
 
 
 class Pace:
@@ -136,61 +152,6 @@ class Pace:
         await asyncio.sleep(at - now)
 
 
-def endpoint() -> tuple[str, str]:
-    """(address, key) from the environment; `JudgeError` naming the variable that is missing."""
-    for variable, what in ((URL, "the address of the endpoint"), (KEY, "its key; any word for a server that asks for none")):
-        if not os.environ.get(variable):
-            raise JudgeError(f"the judge 'api' needs {variable} in the environment: {what}")
-    url = os.environ[URL].strip()
-    if not url.startswith(("http://", "https://")):
-        raise JudgeError(f"{URL} must be an address that starts with http:// or https://")
-    return url, os.environ[KEY].strip()
-
-
-def _client(settings: Settings):
-    from openai import AsyncOpenAI, DefaultAioHttpClient
-
-    for name in ("httpx2", "httpx", "openai._base_client"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # their lines hold the address
-    url, key = endpoint()
-    return AsyncOpenAI(
-        base_url=url,
-        api_key=key,
-        max_retries=0,  # ours, above, are the only ones
-        timeout=settings.timeout_seconds,
-        default_headers={"Accept-Encoding": "identity"},  # a small compressed body could be a large one
-        http_client=DefaultAioHttpClient(event_hooks={"response": [_bound_body]}),
-    )
-
-
-def _raw():
-    import httpx2
-
-    return httpx2.Response
-
-
-async def _bound_body(response) -> None:
-    """Called before a body is read: no server fills the memory."""
-    import httpx2
-
-    class Bounded(httpx2.AsyncByteStream):
-        def __init__(self, stream):
-            self.stream = stream
-
-        async def __aiter__(self):
-            read = 0
-            async for part in self.stream:
-                read += len(part)
-                if read > _LARGEST_BODY:
-                    raise _BadBody
-                yield part
-
-        async def aclose(self):
-            await self.stream.aclose()
-
-    response.stream = Bounded(response.stream)
-
-
 def _read(content: bytes, seconds: float, tries: int) -> Reply:
     try:
         body = json.loads(content)
@@ -198,26 +159,31 @@ def _read(content: bytes, seconds: float, tries: int) -> Reply:
         message = choice["message"]
         text = message.get("content") or ""
         details = usage.get("prompt_tokens_details") or {}
-        if not isinstance(text, str):
-            raise TypeError
+        text = text.encode(errors="replace").decode()  # half a surrogate pair is JSON, but no file takes it
         logprobs = ((choice.get("logprobs") or {}).get("content")) or []
-        tokens = [(t["token"], {o["token"]: o["logprob"] for o in t.get("top_logprobs") or []}) for t in logprobs]
+        tokens = [(t["token"], {o["token"]: float(o["logprob"]) for o in t.get("top_logprobs") or []}) for t in logprobs]
         finish = str(choice.get("finish_reason") or "")
         refusal = bool(message.get("refusal")) or finish == "content_filter"
-        used = [int(n or 0) for n in (usage.get("prompt_tokens"), usage.get("completion_tokens"), details.get("cached_tokens"))]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        raise _BadBody from None
+        used = [
+            int(n or 0) for n in (usage.get("prompt_tokens"), usage.get("completion_tokens"), details.get("cached_tokens"))
+        ]
+        if not all(0 <= n < 2**40 for n in used):
+            raise ValueError
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise BadBody from None
     return Reply(text, finish, refusal, *used, tokens, seconds, tries)
 
 
 def _passes(error: BaseException) -> bool:
     """Whether a try that failed may be repeated."""
+    import aiohttp
     import openai
 
     if isinstance(error, openai.APIStatusError):
         # An account without money answers 429 as well; waiting does not mend that.
         return (error.status_code in _PASSING or error.status_code >= 500) and error.code != "insufficient_quota"
-    return isinstance(error, openai.APIError | _BadBody | TimeoutError)
+    # aiohttp's own errors come through where a server does not even speak HTTP.
+    return isinstance(error, openai.APIError | aiohttp.ClientError | BadBody | TimeoutError)
 
 
 class _Wait:
@@ -250,8 +216,16 @@ def retry_after(headers) -> float | None:
         return None
 
 
+def _timed_out(error: BaseException | None) -> bool:
+    """Whether a time-out is behind it: openai's transport calls a refused or dropped connection one as well."""
+    while error and not isinstance(error, TimeoutError):
+        error = error.__cause__
+    return error is not None
+
+
 def _explain(error: Exception, tries: int) -> RequestError:
     """Why a request failed, without the server's own words."""
+    import aiohttp
     import openai
 
     after = f" after {tries} tries" if tries > 1 else ""
@@ -259,10 +233,12 @@ def _explain(error: Exception, tries: int) -> RequestError:
         code = error.status_code
         refused = 400 <= code < 500 and not _passes(error)
         advice = _ADVICE[402] if error.code == "insufficient_quota" else _ADVICE.get(code, "")
-        return RequestError(f"{type(error).__name__} {code}{after}{f'; {advice}' if refused and advice else ''}", refused, tries)
-    if isinstance(error, _BadBody):
+        final = refused and (code in (401, 402) or error.code == "insufficient_quota")
+        reason = f"{type(error).__name__} {code}{after}{f'; {advice}' if refused and advice else ''}"
+        return RequestError(reason, refused, tries, final)
+    if isinstance(error, BadBody | aiohttp.ClientError):
         return RequestError(f"the reply is not a chat completion{after}; {_ADVICE[404]}", True, tries)
-    if isinstance(error, TimeoutError | openai.APITimeoutError):
+    if _timed_out(error):
         return RequestError(f"no reply in time{after} (judge.timeout_seconds)", False, tries)
     if isinstance(error, openai.APIConnectionError):
         return RequestError(f"no connection{after}; is {URL} right, and is the server up?", True, tries)

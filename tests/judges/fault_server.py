@@ -2,8 +2,9 @@ r"""An OpenAI-compatible judge server for tests and benchmarks, in a process of 
 
     python tests/judges/fault_server.py --latency 0.5 --faults 0.2 --kinds 429 hang garbage
 
-It prints its port. Its verdict is a pure function of the request, so runs with and without faults can be compared; which
-requests fail depends on `--seed`. `GET /stats` gives what was asked, and how often each request was answered in full (paid).
+It prints its port, and ends when its standard input does, so it outlives nobody. Its verdict is a pure function of the texts in a
+request, so runs with and without faults can be compared; which requests fail depends on `--seed`. `GET /stats` gives what was
+asked and when, and how often each request was answered in full (paid); `POST /options` changes the options below.
 """
 
 import argparse
@@ -13,19 +14,52 @@ import json
 import random
 import re
 import socket
+import subprocess
 import sys
+import time
+import urllib.request
 from collections import Counter
+from email.utils import formatdate
+from functools import cache
+from typing import ClassVar
 
+# The last three are no faults that pass: they are asked for by name.
 KINDS = (
-    "429", "429-retry-after", "500", "503", "hang", "half-closed", "empty", "truncated", "garbage", "html", "10MB", "drip",
+    "429", "429-retry-after", "500", "503", "hang", "half-closed", "closed", "empty", "truncated", "garbage", "html", "not-http",
+    "10MB", "drip", "429-retry-date", "quota", "401",
 )  # fmt: skip
+
+
+class FaultServer:
+    """The server from the outside: `FaultServer("--latency", 0.5)` starts it, the end of a `with` block stops it."""
+
+    def __init__(self, *options):
+        command = [sys.executable, __file__, *map(str, options)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{self.process.stdout.readline().strip()}/v1"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def stats(self) -> dict:
+        with urllib.request.urlopen(self.url.replace("/v1", "/stats"), timeout=20) as reply:
+            return json.load(reply)
+
+    def change(self, **options) -> None:
+        data = json.dumps(options).encode()
+        urllib.request.urlopen(self.url.replace("/v1", "/options"), data, timeout=20).close()
 
 
 class Server(asyncio.Protocol):
     """HTTP/1.1 with keep-alive, as little of it as a client needs, so that the server costs next to nothing."""
 
-    stats: Counter = Counter()
-    paid: Counter = Counter()
+    stats: ClassVar[Counter] = Counter()
+    paid: ClassVar[Counter] = Counter()
+    times: ClassVar[list] = []
     running = 0
     most = 0
     options: argparse.Namespace
@@ -53,8 +87,12 @@ class Server(asyncio.Protocol):
 
     async def answer(self, request: list[str], body: bytes) -> None:
         if request[0] == "GET":
-            stats = {"asked": dict(self.stats), "paid": sorted(self.paid.values(), reverse=True)[:5], "most": Server.most}
-            return self.send(200, json.dumps(stats | {"answered": len(self.paid), "calls": sum(self.paid.values())}).encode())
+            stats = {"asked": dict(self.stats), "most": Server.most, "times": self.times}
+            return self.send(200, json.dumps(stats | {"paid": sorted(self.paid.values(), reverse=True)}).encode())
+        if request[1] == "/options":
+            vars(self.options).update(json.loads(body))
+            return self.send(200, b"{}")
+        self.times.append(round(time.monotonic(), 4))
         Server.running += 1
         Server.most = max(Server.most, Server.running)
         try:
@@ -75,7 +113,14 @@ class Server(asyncio.Protocol):
             case "429":
                 self.send(429, b'{"error": {"message": "slow down"}}')
             case "429-retry-after":
-                self.send(429, b'{"error": {"message": "slow down"}}', "retry-after: 1\r\n")
+                self.send(429, b'{"error": {"message": "slow down"}}', f"retry-after: {self.options.retry_after:g}\r\n")
+            case "429-retry-date":
+                date = formatdate(time.time() + self.options.retry_after + 1, usegmt=True)  # whole seconds, rounded down
+                self.send(429, b'{"error": {"message": "slow down"}}', f"retry-after: {date}\r\n")
+            case "quota":
+                self.send(429, b'{"error": {"message": "no money", "code": "insufficient_quota"}}')
+            case "401":
+                self.send(401, b'{"error": {"message": "wrong key"}}')
             case "500" | "503":
                 self.send(int(kind), b'{"error": {"message": "broken"}}')
             case "hang":
@@ -83,6 +128,11 @@ class Server(asyncio.Protocol):
             case "half-closed":
                 self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{")
                 self.transport.write_eof()
+            case "closed":
+                self.transport.close()
+            case "not-http":
+                self.transport.write(b"I do not speak your language.\r\n\r\n")
+                self.transport.close()
             case "empty":
                 self.send(200, b"")
             case "truncated":
@@ -92,7 +142,7 @@ class Server(asyncio.Protocol):
             case "html":
                 self.send(200, b"<html>Welcome</html>", content="text/html")
             case "10MB":
-                self.send(200, completion("x" * 10_000_000, None))
+                self.send(200, large())
             case "drip":
                 self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n")
                 for _ in range(100_000):
@@ -107,6 +157,12 @@ class Server(asyncio.Protocol):
 def content(body: bytes) -> bytes:
     """A hash of the request without its tags, whose secret is another one in every ledger."""
     return hashlib.sha256(re.sub(rb"-[0-9a-f]{12}>", b">", body)).digest()
+
+
+@cache
+def large() -> bytes:
+    """A reply of 10 MB."""
+    return completion("x" * 10_000_000, None)
 
 
 def verdict(body: bytes) -> str:
@@ -147,9 +203,8 @@ async def main(options: argparse.Namespace) -> None:
     listener = socket.create_server(("127.0.0.1", options.port), backlog=2048)
     server = await asyncio.get_running_loop().create_server(Server, sock=listener, backlog=2048)
     print(listener.getsockname()[1], flush=True)
-    asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # nothing comes; keeps no one waiting
     async with server:
-        await server.serve_forever()
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
@@ -157,7 +212,8 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer")
     parser.add_argument("--faults", type=float, default=0.0, help="share of requests that fail")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS[:-3]))
+    parser.add_argument("--retry-after", type=float, default=1.0, help="seconds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--logprobs", action="store_true")
     asyncio.run(main(parser.parse_args()))

@@ -67,8 +67,10 @@ def completion(text: str | None, finish: str = "stop") -> dict:
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(monkeypatch, tmp_path):
+    """The server, with a folder for ledgers: verdicts are remembered within a test, never between two."""
     server = Server()
+    server.ledger = str(tmp_path / "verdicts.sqlite")
     monkeypatch.setenv("LLM_API_URL", server.url)
     monkeypatch.setenv("LLM_API_KEY", KEY)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -77,13 +79,21 @@ def server(monkeypatch):
     server.http.server_close()
 
 
-def compare(pairs, **settings):
-    judge = make_judge(Settings(name="api", model="some-model", **{"max_retries": 1, **settings}))
-    return asyncio.run(judge.compare(pairs))
+def make(server, **settings):
+    return make_judge(Settings(name="api", model="some-model", ledger=server.ledger, **{"max_retries": 1, **settings}))
 
 
-def preferences(pairs, **settings):
-    return [verdict.preference for verdict in compare(pairs, **settings)]
+def compare(server, pairs, **settings):
+    return asyncio.run(make(server, **settings).compare(pairs))
+
+
+def preferences(server, pairs, **settings):
+    return [verdict.preference for verdict in compare(server, pairs, **settings)]
+
+
+def questions(count):
+    """Pairs that differ, for each is asked about once only."""
+    return [Pair(f"What is 2 + {k}?", "good", "bad") for k in range(count)]
 
 
 def shown(request) -> dict[str, str]:
@@ -100,14 +110,14 @@ def test_verdicts_come_in_the_order_of_the_pairs_and_turn_with_the_order_of_the_
     server.answer = prefer_good
     pairs = [Pair("q", f"good {k}", "bad") if k % 3 else Pair("q", f"bad {k}", "good") for k in range(30)]
     swapped = [Pair(pair.question, pair.response_b, pair.response_a) for pair in pairs]
-    found = preferences(pairs)
+    found = preferences(server, pairs)
     assert found == [1.0 if k % 3 else 0.0 for k in range(30)]
-    assert preferences(swapped) == [1 - preference for preference in found]
+    assert preferences(server, swapped) == [1 - preference for preference in found]
 
 
 def test_request_holds_the_settings_and_the_privileged_solution_only_if_there_is_one(server):
-    compare([PAIR], temperature=0.5, max_tokens=77)
-    compare([Pair(PAIR.question, "good", "bad")], temperature=None)
+    compare(server, [PAIR], temperature=0.5, max_tokens=77)
+    compare(server, [Pair(PAIR.question, "good", "bad")], temperature=None)
     first, second = server.requests
     assert (first["model"], first["temperature"], first["max_tokens"]) == ("some-model", 0.5, 77)
     assert shown(first)["solution"] == PAIR.reference
@@ -117,10 +127,9 @@ def test_request_holds_the_settings_and_the_privileged_solution_only_if_there_is
 
 
 def test_one_judge_serves_several_event_loops(server):
-    judge = make_judge(Settings(name="api", model="some-model"))
-    assert [asyncio.run(judge.compare([PAIR]))[0].preference for _ in range(3)] == [1.0, 1.0, 1.0]
-    # The same pair is the same request within a run.
-    assert server.requests[0] == server.requests[1] == server.requests[2]
+    judge = make(server)
+    assert [asyncio.run(judge.compare([pair]))[0].preference for pair in questions(3)] == [1.0, 1.0, 1.0]
+    assert len(server.requests) == 3
     assert asyncio.run(judge.compare([])) == []
 
 
@@ -137,7 +146,7 @@ def test_one_judge_serves_several_event_loops(server):
 )
 def test_what_cannot_be_read_or_fails_is_no_verdict_and_not_a_loss(server, answer, reason):
     server.answer = lambda request: answer
-    for verdict in compare([PAIR, PAIR]):
+    for verdict in compare(server, questions(2)):
         assert verdict.preference is None
         assert reason in verdict.reason
         assert KEY not in verdict.reason
@@ -146,20 +155,20 @@ def test_what_cannot_be_read_or_fails_is_no_verdict_and_not_a_loss(server, answe
 def test_a_failure_that_passes_is_retried(server):
     first = iter([(500, {"error": {}}), (429, {"error": {}})])
     server.answer = lambda request: next(first, r"\boxed{B}")
-    assert preferences([PAIR], max_retries=2) == [0.0]
+    assert preferences(server, [PAIR], max_retries=2) == [0.0]
     assert len(server.requests) == 3
 
 
 def test_one_failing_pair_leaves_the_others_alone(server):
     bad = Pair("too long", "good", "bad")
     server.answer = lambda request: (400, {"error": {}}) if shown(request)["problem"] == "too long" else prefer_good(request)
-    assert preferences([PAIR, bad, PAIR]) == [1.0, None, 1.0]
+    assert preferences(server, [PAIR, bad, *questions(1)]) == [1.0, None, 1.0]
 
 
 def test_a_timeout_is_no_verdict(server):
     server.answer = lambda request: time.sleep(0.5) or "late"
-    (verdict,) = compare([PAIR], timeout_seconds=0.1, max_retries=0)
-    assert (verdict.preference, verdict.reason) == (None, "APITimeoutError")
+    (verdict,) = compare(server, [PAIR], timeout_seconds=0.1, max_retries=0)
+    assert (verdict.preference, verdict.reason) == (None, "no reply in time (judge.timeout_seconds)")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +179,7 @@ def test_a_timeout_is_no_verdict(server):
         ((404, {"error": {"message": f"no such model, {KEY}"}}), "is LLM_API_URL right"),
         (
             (400, {"error": {"message": f"no temperature, {KEY}"}}),
-            "do judge.model, judge.max_tokens and judge.temperature suit",
+            "do judge.model, judge.max_tokens, judge.temperature and judge.extra suit",
         ),
         ((200, "<html>Welcome</html>"), "is LLM_API_URL right"),
         ((200, {"error": "no credits"}), "is LLM_API_URL right"),
@@ -180,7 +189,7 @@ def test_an_endpoint_that_refuses_everything_stops_the_run_early_and_tells_no_se
     caplog.set_level(logging.DEBUG)
     server.answer = lambda request: answer
     with pytest.raises(JudgeError, match=re.escape(hint)) as error:
-        compare([PAIR] * 200, concurrency=4)
+        compare(server, questions(200), concurrency=4, max_retries=0)
     assert len(server.requests) <= 8
     assert error.value.__cause__ is None and error.value.__context__ is None
     assert KEY not in str(error.value) + caplog.text
@@ -192,12 +201,12 @@ def test_a_server_that_is_not_there_stops_the_run(server, monkeypatch):
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("LLM_API_URL", f"http://127.0.0.1:{free.getsockname()[1]}/v1")
     with pytest.raises(JudgeError, match="is LLM_API_URL right, and is the server up"):
-        compare([PAIR] * 5, max_retries=0)
+        compare(server, questions(5), max_retries=0)
 
 
 def test_no_more_requests_at_once_than_allowed(server):
     server.answer = lambda request: time.sleep(0.02) or r"\boxed{A}"
-    compare([PAIR] * 20, concurrency=3)
+    compare(server, questions(20), concurrency=3)
     assert server.most == 3
 
 
@@ -208,7 +217,7 @@ def test_a_response_cannot_give_the_verdict_or_leave_its_tags(server, winner):
     )
     requests = []
     server.answer = lambda request: requests.append(request) or f"A says \\boxed{{A}} of itself.\n\\boxed{{{winner}}}"
-    assert preferences([Pair("q", attack, "honest")]) == [1.0 if winner == "A" else 0.0]
+    assert preferences(server, [Pair("q", attack, "honest")]) == [1.0 if winner == "A" else 0.0]
     assert shown(requests[0])["response_a"] == attack
     assert shown(requests[0])["response_b"] == "honest"
 

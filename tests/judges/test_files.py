@@ -97,7 +97,7 @@ def test_the_command_asks_once_and_a_second_run_costs_nothing(tmp_path):
     write(tmp_path / "pairs.jsonl", *(LINE | {"question": f"question {k}"} for k in range(20)))
     server = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("fault_server.py"))],
-        stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         address = f"http://127.0.0.1:{int(server.stdout.readline())}"
