@@ -2,6 +2,7 @@
 
     python -m sp3f_lib evaluate --profile lab --arm sp3f          everything up to the evaluation of SP3F
     python -m sp3f_lib grpo --profile lab --regime cold --arm rlvr --set grpo.max_steps=20
+    python -m sp3f_lib grpo --profile paper --arm sp3f --dry-run  memory, tokens, judge calls, hours; nothing is loaded
     python -m sp3f_lib reproduce --profile lab                    the notebooks, headless
     python -m sp3f_lib judge PAIRS.jsonl --judge alignment        a judge on pairs from a file
     python -m sp3f_lib ledger                                     what judges were asked, and what it cost
@@ -18,7 +19,9 @@ import yaml
 
 from sp3f_lib.data.schema import RowError
 from sp3f_lib.profiles import ProfileError, load_profile, profile_names
-from sp3f_lib.runs import StageError
+from sp3f_lib.runs import StageError, Stopped
+
+STOPPED = 75  # "try again" (sysexits.h): a signal stopped the stage at a checkpoint; slurm/ requeues then
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,10 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
             return _judge(options)
         if options.verb == "ledger":
             return _ledger(options)
+        if getattr(options, "dry_run", False):
+            return _dry_run(options)
         from sp3f_lib.launch import CHILD, DONE, end_with_parent
         from sp3f_lib.stages import STAGES
+        from sp3f_lib.training.checks import check_started_once
 
         end_with_parent()
+        check_started_once()
 
         profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
         stage = STAGES[options.verb]
@@ -52,11 +59,28 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr, flush=True)
         return 130
+    except Stopped as stop:
+        print(stop, file=sys.stderr, flush=True)
+        return STOPPED
     except (ProfileError, RowError, StageError, ValueError, OSError) as error:
         if options.traceback:
             raise
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
+
+
+def _dry_run(options) -> int:
+    from sp3f_lib.stages import ARMS, RUNS, apply_arm, check_method
+    from sp3f_lib.training.checks import check_settings
+    from sp3f_lib.training.plan import dry_run
+
+    profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
+    if options.verb != "sft" and check_method(options.arm) in ARMS:
+        profile = apply_arm(profile, options.arm)
+    if options.verb != "evaluate":
+        check_settings(profile, options.verb)
+    print(dry_run(profile, options.verb, RUNS / profile.name))
+    return 0
 
 
 def _print_scores(directory) -> None:
@@ -142,6 +166,10 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--arms", nargs="+", default=["rlvr", "judge_unprivileged", "sp3f"])
         sub.add_argument("--regime", help="a named setting of the profile, such as warm or cold")
         sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as grpo.max_steps=20")
+        if verb in ("sft", "grpo", "evaluate"):
+            sub.add_argument(
+                "--dry-run", action="store_true", help="say what it needs (memory, tokens, calls, hours), do nothing"
+            )
         if verb in ("grpo", "evaluate"):
             sub.add_argument("--arm", required=True, help="rlvr, judge_unprivileged, sp3f, judge_only (evaluate: base, sft)")
     return parser

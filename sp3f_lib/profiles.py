@@ -1,8 +1,9 @@
 """Profiles: one YAML file says everything about an experiment, and nothing in it can be misspelt.
 
 The sections `base`, `sft`, `grpo` and `preference` hold fields of TRL's own `SFTConfig`, `GRPOConfig` and `DPOConfig`, `lora`
-those of peft's `LoraConfig`, the others fields of the classes below. `regimes` and `sources` are named sets of changes, chosen by `regime` and `data.source`.
-Overrides (notebook parameters, `--set`) are dotted: `{"grpo.max_steps": 20}`. Order: file, source, regime, overrides.
+those of peft's `LoraConfig`, the others fields of the classes below. `regimes` and `sources` are named sets of changes, chosen
+by `regime` and `data.source`. Overrides (notebook parameters, `--set`) are dotted: `{"grpo.max_steps": 20}`. Order: file,
+source, regime, overrides.
 """
 
 import ast
@@ -19,7 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sp3f_lib.languages import get_language
 
 FOLDER = Path(__file__).parent / "profiles"
-_TRL_SECTIONS = {"base": "SFTConfig", "sft": "SFTConfig", "grpo": "GRPOConfig", "preference": "DPOConfig", "lora": "LoraConfig"}
+_TRL_SECTIONS = {
+    "base": "SFTConfig",
+    "sft": "SFTConfig",
+    "grpo": "GRPOConfig",
+    "preference": "DPOConfig",
+    "lora": "LoraConfig",
+}
 # Set by the stages themselves; a profile that sets them would break resuming or the run directories.
 _OURS = {"output_dir", "disable_tqdm", "seed", "data_seed", "reward_weights", "log_completions", "logging_dir", "report_to"}
 
@@ -163,6 +170,31 @@ _HOW_TO_ASK = {
 }  # fmt: skip
 
 
+_Action = Literal["off", "warn", "stop"]
+
+
+class Alarms(_Section):
+    """What a training watches over the last `window` logged steps, and whether it warns or stops: see training/alarms.py."""
+
+    window: int = Field(20, gt=1)
+    nan: _Action = "stop"
+    collapse: _Action = "warn"
+    collapse_drop: float = Field(0.1, gt=0, le=1, description="of mean fidelity below its best window, while accuracy rose")
+    no_verdict: _Action = "warn"
+    no_verdict_share: float = Field(0.2, gt=0, le=1)
+    no_signal: _Action = "warn"
+    no_signal_share: float = Field(0.9, gt=0, le=1)
+    length: _Action = "warn"
+    length_factor: float = Field(3.0, gt=1, description="mean length against that of the first window")
+
+
+class Tracking(_Section):
+    """Where a training can be watched: `report_to` (tensorboard, trackio, wandb; metrics.jsonl is always written), and samples."""
+
+    report_to: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ("tensorboard",)
+    samples_every: int = Field(10, ge=0, description="steps of GRPO between written completions; 0 for never")
+
+
 class Evaluation(_Section):
     """Sampling of the evaluation: `samples` per problem at `temperature` and `top_p`, and one greedy answer."""
 
@@ -189,7 +221,9 @@ class Launch(_Section):
     @property
     def file(self) -> Path:
         """The accelerate configuration."""
-        return Path(self.accelerate) if self.accelerate.endswith(".yaml") else FOLDER / "accelerate" / f"{self.accelerate}.yaml"
+        return (
+            Path(self.accelerate) if self.accelerate.endswith(".yaml") else FOLDER / "accelerate" / f"{self.accelerate}.yaml"
+        )
 
     @model_validator(mode="after")
     def _processes_fit(self):
@@ -224,6 +258,8 @@ class Profile(_Section):
     preference: dict[str, Any] = Field(default_factory=dict)
     rewards: Rewards = Rewards()
     judge: Judge = Judge()
+    alarms: Alarms = Alarms()
+    tracking: Tracking = Tracking()
     evaluation: Evaluation = Evaluation()
     launch: Launch = Launch()
     lora: dict[str, Any] = Field(default_factory=dict, description="empty: all weights are trained")

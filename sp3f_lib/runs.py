@@ -4,6 +4,9 @@ The key is a hash of the stage's settings, of its inputs' contents, of the code 
 not count) and of the versions of the libraries that decide numbers. So a finished stage is found and skipped, a changed
 setting or input gets a folder of its own beside the old one, and nothing is ever overwritten. `manifest.json` is written
 last: where it stands, the stage is complete.
+
+Whole models are inputs, and a 7B model takes a minute to hash: hashes of large files are kept in `.hashes.json` beside the
+stages, each with the file's size, times and inode, and are used as long as these are the same.
 """
 
 import ast
@@ -12,7 +15,9 @@ import json
 import os
 import platform
 import resource
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
@@ -24,10 +29,19 @@ from filelock import FileLock, Timeout
 MANIFEST = "manifest.json"
 PACKAGE = Path(__file__).parent
 LIBRARIES = ("torch", "transformers", "trl", "datasets", "accelerate", "math-verify", "lingua-language-detector")
+HASHES = ".hashes.json"
+OWNER = ".owner"
+_PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)  # the largest one: training may be in processes of its own
+_LARGE_BYTES = 1_000_000  # smaller files are hashed each time
+_SETTLED_SECONDS = 2.0  # the coarsest clock of a file system: a younger file could change without a new time
 
 
 class StageError(RuntimeError):
     """A stage that cannot start or go on; the message says what to change."""
+
+
+class Stopped(StageError):
+    """A stage that a signal stopped at a checkpoint: the same command goes on from there."""
 
 
 @contextmanager
@@ -57,6 +71,35 @@ def sha256_file(path: Path) -> str:
     """Content hash of one file, read in blocks."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Hashes:
+    """Content hashes of files, those of large ones remembered in the file `path` (None: in none).
+
+    A hash is used again only for the same path, size, inode, time of change (`mtime`) and time of any change of its record
+    (`ctime`, which no program can set back). Processes may write at once: the last one wins, what is lost is hashed again.
+    """
+
+    def __init__(self, path: Path | None = None):
+        self.path = path
+
+    def of(self, file: Path) -> str:
+        """The SHA-256 of a file."""
+        now, status = time.time(), file.stat()
+        if self.path is None or status.st_size < _LARGE_BYTES:
+            return sha256_file(file)
+        name = str(file.resolve())
+        seen = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+        known = self._read().get(name)
+        if known and known[:-1] == seen:
+            return known[-1]
+        found = sha256_file(file)
+        if now - max(status.st_mtime, status.st_ctime) > _SETTLED_SECONDS:
+            write_text(self.path, json.dumps(self._read() | {name: [*seen, found]}, indent=1))
+        return found
+
+    def _read(self) -> dict[str, list]:
+        return json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
 
 
 def content_hash(value) -> str:
@@ -119,15 +162,15 @@ def read_manifest(directory: Path) -> dict | None:
     return manifest
 
 
-def outputs_hash(directory: Path) -> str:
+def outputs_hash(directory: Path, hashes: Hashes | None = None) -> str:
     """What a stage that reads `directory` (a finished stage, or any model or data folder or file) depends on."""
-    directory = Path(directory)
+    directory, hashes = Path(directory), hashes or Hashes()
     if (manifest := read_manifest(directory)) is not None:
         return content_hash({name: entry["sha256"] for name, entry in manifest["outputs"].items()})
     if directory.is_file():
-        return sha256_file(directory)
+        return hashes.of(directory)
     files = sorted(p for p in directory.rglob("*") if p.is_file())
-    return content_hash({str(p.relative_to(directory)): sha256_file(p) for p in files})
+    return content_hash({str(p.relative_to(directory)): hashes.of(p) for p in files})
 
 
 def run_stage(
@@ -146,10 +189,11 @@ def run_stage(
     the files that later stages read: these are hashed into the manifest, checkpoints and logs are not.
     An interrupted stage is entered again with what it left: `work` resumes from its own checkpoints.
     """
+    hashes = Hashes(Path(root) / HASHES)
     described = {
         "stage": stage,
         "settings": dict(settings),
-        "inputs": {k: outputs_hash(Path(v)) if Path(v).exists() else str(v) for k, v in (inputs or {}).items()},
+        "inputs": {k: outputs_hash(Path(v), hashes) if Path(v).exists() else str(v) for k, v in (inputs or {}).items()},
         "code": code_hash(*code) if code else "",
         "versions": versions(),
     }
@@ -161,28 +205,37 @@ def run_stage(
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"{stage}: another process is at work in {directory}; waiting for it", flush=True)
+        print(f"{stage}: another process is at work in {directory} ({_owner(directory)}); waiting for it", flush=True)
         lock.acquire()
     try:
         if read_manifest(directory) is not None:
             return directory
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        owner = f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}: {command}"
+        write_text(directory / OWNER, owner)
         started = time.time()
         work(directory)
         files = sorted({p for glob in outputs for p in directory.glob(glob) if p.is_file() and not p.name.startswith(".")})
         if not files:
             raise StageError(f"{stage} wrote none of {list(outputs)} in {directory}")
         manifest = described | {
-            "outputs": {str(p.relative_to(directory)): {"bytes": p.stat().st_size, "sha256": sha256_file(p)} for p in files},
+            "outputs": {str(p.relative_to(directory)): {"bytes": p.stat().st_size, "sha256": hashes.of(p)} for p in files},
             "git_commit": _git_commit(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "wall_seconds": round(time.time() - started, 1),
-            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_memory_mb": round(max(resource.getrusage(who).ru_maxrss for who in _PROCESSES) / 1024),
             "cpu": platform.processor() or platform.machine(),
         }
         write_text(directory / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, default=str))
         return directory
     finally:
         lock.release()
+
+
+def _owner(directory: Path) -> str:
+    """Who holds a stage's lock, as it wrote itself down; between lock and writing it is not known yet."""
+    path = directory / OWNER
+    return path.read_text(encoding="utf-8") if path.is_file() else "just started"
 
 
 def _git_commit() -> str | None:

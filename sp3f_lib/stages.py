@@ -7,8 +7,9 @@ for the last one is enough. Nothing that is finished is done again.
 from pathlib import Path
 
 from sp3f_lib.data.schema import read_rows, write_rows
-from sp3f_lib.profiles import Profile, ProfileError
+from sp3f_lib.profiles import Launch, Profile, ProfileError
 from sp3f_lib.runs import run_stage
+from sp3f_lib.training.checks import check_settings
 
 RUNS = Path("runs")
 # The arms of stage 2 (the paper's ablation): what each changes in the profile.
@@ -26,6 +27,8 @@ _REWARD_CODE = (
 )  # fmt: skip
 _TRAINING_CODE = ("training/common.py", "evaluation/generate.py", "data/schema.py")
 _MODEL_FILES = ("model/*",)
+# Where a vLLM server is may differ when a stage goes on; the policy does not.
+_WHERE = {"vllm_server_base_url", "vllm_server_host", "vllm_server_port", "vllm_server_timeout", "vllm_group_port"}
 
 
 def check_method(method: str) -> str:
@@ -39,6 +42,7 @@ def check_method(method: str) -> str:
 
 def data(profile: Profile) -> Path:
     """The rows of the three splits: `sft.parquet`, `rl.parquet`, `eval.parquet`."""
+    _check_model(profile)
 
     def work(directory: Path) -> None:
         from sp3f_lib.data.sources import load_splits
@@ -59,11 +63,10 @@ def data(profile: Profile) -> Path:
 
 def base(profile: Profile) -> Path | str:
     """The base model: the lab's own (trained here), or the directory or hub id that the profile names."""
-    path = profile.model.path
-    if path != "lab":
-        if _looks_like_a_path(path) and not Path(path).is_dir():
-            raise ProfileError(f"model.path: there is no directory {path!r}; give a model directory, a hub id, or 'lab'")
-        return path
+    _check_model(profile)
+    if profile.model.path != "lab":
+        return profile.model.path
+    check_settings(profile, "base")
 
     def work(directory: Path) -> None:
         from sp3f_lib.training.common import set_up
@@ -79,16 +82,16 @@ def base(profile: Profile) -> Path | str:
 
 def sft(profile: Profile) -> Path:
     """Stage 1: the base model fine-tuned on the translated solutions."""
+    check_settings(profile, "sft")
     rows_path, start = data(profile) / "sft.parquet", base(profile)
 
     def work(directory: Path) -> None:
-        from sp3f_lib.training.common import set_up
-        from sp3f_lib.training.sft import train_sft
+        from sp3f_lib.training.worker import train_stage
 
-        set_up(profile.threads)
-        train_sft(directory, profile, str(start), read_rows(rows_path, for_sft=True), f"sft {profile.regime}")
+        train_stage(directory, profile, "sft", str(start), rows_path, f"sft {profile.regime}")
 
     settings = {"sft": profile.sft, "seed": profile.seed, "threads": profile.threads, "model": profile.model.model_dump()}
+    settings |= _how_trained(profile)
     inputs = {"rows": rows_path, "base": start}
     return (
         _stage(profile, f"sft-{profile.regime}", work, settings, inputs, ("training/sft.py", *_TRAINING_CODE), _MODEL_FILES)
@@ -101,22 +104,21 @@ def policy(profile: Profile, arm: str) -> Path:
     if check_method(arm) in START:
         raise ProfileError(f"{arm!r} is no arm of stage 2; its arms are {', '.join(ARMS)}")
     changed = apply_arm(profile, arm)
+    check_settings(changed, "grpo")
     rows_path, start = data(profile) / "rl.parquet", sft(profile)
 
     def work(directory: Path) -> None:
-        from sp3f_lib.training.common import set_up
-        from sp3f_lib.training.grpo import train_policy
+        from sp3f_lib.training.worker import train_stage
 
-        set_up(profile.threads)
-        train_policy(directory, changed, str(start), read_rows(rows_path), f"{arm} {profile.regime}")
+        train_stage(directory, changed, "grpo", str(start), rows_path, f"{arm} {profile.regime}")
 
     settings = {
-        "grpo": changed.grpo,
+        "grpo": {key: value for key, value in changed.grpo.items() if key not in _WHERE},
         "rewards": changed.rewards.model_dump(),
         "judge": changed.judge.measurement() if changed.rewards.win_rate else None,
         "seed": profile.seed,
         "threads": profile.threads,
-    }
+    } | _how_trained(profile)
     inputs = {"rows": rows_path, "start": start}
     code = ("training/grpo.py", *_TRAINING_CODE, *_REWARD_CODE)
     return _stage(profile, f"{arm}-{profile.regime}", work, settings, inputs, code, _MODEL_FILES) / "model"
@@ -171,6 +173,20 @@ def _stage(profile, stage, work, settings, inputs, code, outputs) -> Path:
 
 def _lab(profile: Profile) -> dict | None:
     return profile.lab.model_dump() if profile.model.path == "lab" else None
+
+
+def _how_trained(profile: Profile) -> dict:
+    """What else decides the weights, where it is not the default: processes (they share a batch, and round differently), LoRA."""
+    found = {"lora": profile.lora} if profile.lora else {}
+    if profile.launch.accelerate != Launch().accelerate:
+        found["launch"] = profile.launch.model_dump(include={"accelerate", "processes"})
+    return found
+
+
+def _check_model(profile: Profile) -> None:
+    path = profile.model.path
+    if path != "lab" and _looks_like_a_path(path) and not Path(path).is_dir():
+        raise ProfileError(f"model.path: there is no directory {path!r}; give a model directory, a hub id, or 'lab'")
 
 
 def _looks_like_a_path(path: str) -> bool:

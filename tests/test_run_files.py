@@ -1,13 +1,15 @@
 """The files under the run directories: written whole or not at all, and known by their hashes."""
 
 import errno
+import hashlib
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from sp3f_lib import runs
-from sp3f_lib.runs import atomic_path, code_hash, content_hash, outputs_hash, sha256_file, write_text
+from sp3f_lib.runs import Hashes, atomic_path, code_hash, content_hash, outputs_hash, sha256_file, write_text
 
 
 @pytest.fixture
@@ -141,3 +143,101 @@ def test_code_of_other_files_does_not_count(package):
 def test_code_that_is_not_there_is_an_error(package):
     with pytest.raises(FileNotFoundError, match=r"rewrads\.py"):
         code_hash("rewrads.py")
+
+
+# ---- hashes of large files that are remembered
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """A file that is large and old enough to be remembered, the memory, and the files that were read in full."""
+    monkeypatch.setattr(runs, "_LARGE_BYTES", 3)
+    monkeypatch.setattr(runs, "_SETTLED_SECONDS", -1.0)
+    read, original = [], runs.sha256_file
+    monkeypatch.setattr(runs, "sha256_file", lambda path: read.append(path.name) or original(path))
+    file = tmp_path / "weights"
+    file.write_bytes(b"abcd")
+    return file, Hashes(tmp_path / "hashes.json"), read
+
+
+def test_a_large_file_is_read_once(large):
+    file, hashes, read = large
+    assert hashes.of(file) == hashes.of(file) == Hashes(hashes.path).of(file) == hashlib.sha256(b"abcd").hexdigest()
+    assert read == ["weights"]
+
+
+def test_a_small_file_is_read_each_time(large):
+    file, hashes, read = large
+    file.write_bytes(b"ab")
+    assert hashes.of(file) == hashes.of(file)
+    assert read == ["weights", "weights"]
+    assert not hashes.path.exists()
+
+
+def same_size_and_time(file):
+    """New content of the same size, with the old time set again: what rsync -t or cp -p leave."""
+    times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    file.write_bytes(b"wxyz")
+    os.utime(file, ns=times)
+
+
+def another_file_in_its_place(file):
+    other = file.with_name("other")
+    other.write_bytes(b"wxyz")
+    os.utime(other, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
+    other.replace(file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: file.write_bytes(b"wxyz"),
+        lambda file: file.write_bytes(b"wxyzz"),
+        same_size_and_time,
+        another_file_in_its_place,
+    ],
+    ids=["content", "size", "content with the old time", "another file"],
+)
+def test_a_changed_file_is_read_again(large, change):
+    file, hashes, read = large
+    hashes.of(file)
+    time.sleep(0.02)  # the clock of the file system moves
+    change(file)
+    assert hashes.of(file) == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert read == ["weights", "weights"]
+
+
+def test_a_file_that_was_just_written_is_not_remembered(large, monkeypatch):
+    file, hashes, read = large
+    monkeypatch.setattr(runs, "_SETTLED_SECONDS", 60.0)
+    assert hashes.of(file) == hashes.of(file)
+    assert read == ["weights", "weights"]
+
+
+def test_files_of_two_folders_are_remembered_apart(large):
+    file, hashes, _ = large
+    twin = file.with_name("twin")
+    twin.write_bytes(b"wxyz")
+    assert hashes.of(file) != hashes.of(twin)
+    assert Hashes(hashes.path).of(file) == hashlib.sha256(b"abcd").hexdigest()
+
+
+def test_a_stage_that_reads_a_model_reads_its_weights_once(large):
+    file, _, read = large
+    model = file.parent / "model"
+    model.mkdir()
+    file.rename(model / "weights")
+
+    def work(directory):
+        (directory / "out").write_text("x")
+
+    first = runs.run_stage(file.parent / "runs", "sft", work, settings={}, inputs={"model": model})
+    assert runs.run_stage(file.parent / "runs", "sft", work, settings={}, inputs={"model": model}) == first
+    assert read.count("weights") == 1
+    (model / "weights").write_bytes(b"wxyz")
+    assert runs.run_stage(file.parent / "runs", "sft", work, settings={}, inputs={"model": model}) != first
+
+
+def test_remembered_or_read_the_key_is_the_same(tmp_path):
+    (tmp_path / "weights").write_bytes(b"abcd")
+    assert outputs_hash(tmp_path, Hashes(tmp_path.parent / "hashes.json")) == outputs_hash(tmp_path)

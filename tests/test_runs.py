@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -329,7 +330,9 @@ def test_two_processes_on_one_stage_do_the_work_once(tmp_path, start_child, neve
     first = start_child()
     assert first.stdout.readline() == "working\n"
     second = start_child()
-    assert "another process is at work" in second.stdout.readline()
+    waits = second.stdout.readline()
+    assert "another process is at work" in waits
+    assert f"(process {first.pid} on {socket.gethostname()} since 2" in waits
     (tmp_path / "go").touch()
     assert (first.wait(), second.wait()) == (0, 0)
     assert (tmp_path / "calls").read_text() == "call\n"

@@ -2,6 +2,9 @@
 
 A checkpoint counts only once it holds `COMPLETE`, written after everything else; a run that was killed while saving goes on
 from the one before. `metrics.jsonl` is rewritten from the trainer's own history, so a resumed run has every step once.
+
+In several processes the first one writes; the others wait for it where they would read. A file `.stop` in the stage's folder
+(a signal makes it, see worker.py) ends the training after the step at hand, with a checkpoint.
 """
 
 import json
@@ -15,15 +18,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging as transformers_logging
 
-from sp3f_lib.runs import StageError, write_text
+from sp3f_lib.profiles import Profile
+from sp3f_lib.runs import StageError, Stopped, write_text
 
 COMPLETE = "COMPLETE"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 MODEL = "model"
+STOP = ".stop"
 # Kept out of the metrics, because they differ between equal runs: the clock, and TRL's count of tokens since the last start.
 _NOT_THE_RUN = {"step_time", "num_tokens"}
 
@@ -38,6 +45,7 @@ def set_up(threads: int | None) -> None:
     transformers_logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*deprecated.*")
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
+    warnings.filterwarnings("ignore", message=".*torch.distributed.*is deprecated.*")
     from datasets import disable_progress_bars
 
     disable_progress_bars()
@@ -51,19 +59,33 @@ def trainer_settings(section: dict, directory: Path, seed: int) -> dict:
         "report_to": [],
         "disable_tqdm": True,
         "save_total_limit": max(2, section.get("save_total_limit", 2)),
+        # Every weight is used in every step of these models; looking for others costs a pass over the graph.
+        "ddp_find_unused_parameters": section.get("ddp_find_unused_parameters", False),
     }
 
 
+def lora_config(profile: Profile):
+    """The profile's section `lora` as peft's `LoraConfig`; None if it is empty, that is, if all weights are trained."""
+    if not profile.lora:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(**{"task_type": "CAUSAL_LM", "revision": profile.model.revision} | profile.lora)
+
+
 def last_checkpoint(directory: Path) -> str | None:
-    """The newest complete checkpoint; those that a kill or a full disk left unfinished are removed."""
-    complete = []
-    for path in (directory / CHECKPOINTS).glob("checkpoint-*"):
-        if (path / COMPLETE).is_file():
-            complete.append(path)
-        else:
-            shutil.rmtree(path)
+    """The newest complete checkpoint."""
+    complete = [path.parent for path in (directory / CHECKPOINTS).glob(f"checkpoint-*/{COMPLETE}")]
     newest = max(complete, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
     return str(newest) if newest else None
+
+
+def _clear(directory: Path) -> None:
+    """Removes what a kill or a full disk left unfinished."""
+    shutil.rmtree(directory / f".{MODEL}.partial", ignore_errors=True)
+    for path in (directory / CHECKPOINTS).glob("checkpoint-*"):
+        if not (path / COMPLETE).is_file():
+            shutil.rmtree(path)
 
 
 def train(trainer, directory: Path, label: str) -> None:
@@ -71,12 +93,17 @@ def train(trainer, directory: Path, label: str) -> None:
     if (directory / MODEL).is_dir():  # killed after the last step, before the stage's manifest
         return
     if trainer.is_world_process_zero():
-        shutil.rmtree(directory / f".{MODEL}.partial", ignore_errors=True)
+        _clear(directory)
+    trainer.accelerator.wait_for_everyone()
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Recorder(directory, label))
+    recorder = Recorder(directory, label)
+    trainer.add_callback(recorder)
     checkpoint = last_checkpoint(directory)
     try:
         trainer.train(resume_from_checkpoint=checkpoint)
+        if recorder.stopped:
+            step = trainer.state.global_step
+            raise Stopped(f"{label}: stopped at step {step}, which is saved; the same command goes on from there")
         save_model(trainer, directory / MODEL)
     except OSError as error:
         raise StageError(
@@ -88,14 +115,31 @@ def train(trainer, directory: Path, label: str) -> None:
 
 
 def save_model(trainer, path: Path) -> None:
-    """A plain Hugging Face directory (safetensors, tokenizer, chat template), complete or absent."""
+    """A plain Hugging Face directory (safetensors, tokenizer, chat template), complete or absent; LoRA weights are merged."""
     partial = path.with_name(f".{path.name}.partial")
     trainer.save_model(str(partial))
     if not trainer.is_world_process_zero():
         return
+    if (partial / "adapter_config.json").is_file():
+        _merge(trainer, partial)
     trainer.processing_class.save_pretrained(partial)
     (partial / "training_args.bin").unlink(missing_ok=True)
     os.replace(partial, path)
+
+
+def _merge(trainer, path: Path) -> None:
+    """Puts the whole model in place of the adapter at `path`. The base model is read again, in float32 and from the disk:
+    in training it may be sharded, and a small change added in bf16 would be lost before the last rounding."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    trained = trainer.accelerator.unwrap_model(trainer.model)
+    config, revision = trained.get_base_model().config, trained.active_peft_config.revision
+    base = AutoModelForCausalLM.from_pretrained(config.name_or_path, revision=revision, dtype=torch.float32)
+    merged = PeftModel.from_pretrained(base, path).merge_and_unload().to(config.dtype)
+    merged.config, merged.generation_config = config, trained.get_base_model().generation_config
+    shutil.rmtree(path)
+    merged.save_pretrained(path)
 
 
 class StopAtCheckpoint:
@@ -145,16 +189,18 @@ class Recorder(TrainerCallback):
     """Marks checkpoints as complete, writes the metrics, prints progress with the time that is left."""
 
     def __init__(self, directory: Path, label: str):
-        self.directory, self.label = directory, label
+        self.directory, self.label, self.stopped = directory, label, False
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.began, self.first, self.printed = time.monotonic(), state.global_step, -1
-        if state.global_step:
+        if state.global_step and state.is_world_process_zero:
             print(f"{self.label}: goes on from step {state.global_step}", flush=True)
 
     def on_save(self, args, state, control, **kwargs):
-        path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (path / COMPLETE).write_text(str(state.global_step))
+        PartialState().wait_for_everyone()  # every process writes a part
+        if state.is_world_process_zero:
+            path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            (path / COMPLETE).write_text(str(state.global_step))
 
     def on_log(self, args, state, control, **kwargs):
         if state.is_world_process_zero:
@@ -164,6 +210,9 @@ class Recorder(TrainerCallback):
             write_text(self.directory / METRICS, lines)
 
     def on_step_end(self, args, state, control, **kwargs):
+        # The first process decides: another might see the file a step earlier, and wait for the others for ever.
+        if broadcast_object_list([(self.directory / STOP).exists()])[0] and state.global_step < state.max_steps:
+            self.stopped = control.should_save = control.should_training_stop = True
         tenth = 10 * state.global_step // state.max_steps
         if (tenth == self.printed and state.global_step - self.first != 1) or not state.is_world_process_zero:
             return

@@ -24,7 +24,7 @@ import torch
 from accelerate.utils import broadcast_object_list, gather_object
 from trl import GRPOConfig, GRPOTrainer
 
-from sp3f_lib.data.schema import english_question
+from sp3f_lib.data.schema import english_question, problem_id
 from sp3f_lib.judges import make_judge
 from sp3f_lib.judges.base import Judge, JudgeError
 from sp3f_lib.judges.groups import Group
@@ -37,8 +37,10 @@ from sp3f_lib.profiles import Profile
 from sp3f_lib.rewards.pairwise import flips
 from sp3f_lib.rewards.verifiable import verifiable_terms
 from sp3f_lib.runs import StageError
-from sp3f_lib.training.common import StopAtCheckpoint
+from sp3f_lib.training.checks import guarded
+from sp3f_lib.training.common import StopAtCheckpoint, lora_config
 from sp3f_lib.training.early import Judging, parts_of, places_of
+from sp3f_lib.training.samples import add_verdicts, sample_rows, write_samples
 
 # What a group without any verdict gets: the same for all, so it cancels.
 NO_VERDICT = 0.5
@@ -55,10 +57,10 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
     Rows need `question` and `reference` (what the judge is shown, or None) beside the columns that the verifiable rewards read.
     """
 
-    def __init__(self, *args, judge: Judge | None, judge_settings: JudgeSettings, **kwargs):
+    def __init__(self, *args, judge: Judge | None, judge_settings: JudgeSettings, samples_every: int = 0, **kwargs):
         super().__init__(*args, **kwargs)
-        self.judge_settings, self._judging, self._asked_early = judge_settings, None, False
-        self.judge = judge
+        self.judge, self.judge_settings, self.samples_every = judge, judge_settings, samples_every
+        self._judging, self._asked_early, self._judged = None, False, []
 
     def _generate_and_score_completions(self, inputs):
         self._inputs, self._asked_early = inputs, False
@@ -105,6 +107,8 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
                 raise error
             rewards[:, -1] = torch.tensor(rates, device=rewards.device)
         self._log_groups(rewards)
+        if self.samples_every and self.model.training and self.state.global_step % self.samples_every == 0:
+            self._write_samples(inputs, completions, rewards)
         return rewards
 
     def _win_rates(self, rows: int) -> tuple[list[float] | None, StageError | None]:
@@ -113,13 +117,36 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
             parts = self._judging.results()
         except StageError as error:
             return None, error
-        rates = [NO_VERDICT] * rows
+        rates, self._judged = [NO_VERDICT] * rows, parts
         for places, groups in parts:
             found = [group.rates(self.judge_settings.schedule) or [NO_VERDICT] * len(group.responses) for group in groups]
             for place, rate in zip(places, chain.from_iterable(found), strict=True):
                 rates[place] = rate
         self._log_judge([group for _, groups in parts for group in groups])
         return rates, None
+
+    def _write_samples(self, inputs, completions, rewards: torch.Tensor) -> None:
+        local = [
+            {
+                "id": problem_id({"query": row["question"], "extra_info": row["extra_info"]}),
+                "lang": row["extra_info"]["lang"],
+                "question": row["question"],
+                "completion": completion[-1]["content"],
+            }
+            for row, completion in zip(inputs, completions, strict=True)
+        ]
+        rows = gather_object(local)
+        if self.accelerator.is_main_process:
+            lines = sample_rows(
+                self.state.global_step,
+                rows,
+                rewards.tolist(),
+                self.reward_func_names,
+                self.reward_weights.tolist(),
+                self._group_size(),
+            )
+            add_verdicts(lines, self._judged)
+            write_samples(Path(self.args.output_dir).parent, self.state.global_step, lines)
 
     def _group_size(self) -> int:
         return self.num_generations if self.model.training else self.num_generations_eval
@@ -179,11 +206,12 @@ def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict]
     trainer = SP3FTrainer(
         model=model,
         args=GRPOConfig(**settings),
-        reward_funcs=[*terms, *([win_rate] if judge else [])],
+        reward_funcs=[*guarded(terms), *([win_rate] if judge else [])],
         train_dataset=Dataset.from_list(examples),
         processing_class=tokenizer,
         judge=judge,
         judge_settings=profile.judge,
+        peft_config=lora_config(profile),
     )
     train(trainer, directory, label)
 

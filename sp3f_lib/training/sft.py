@@ -23,16 +23,19 @@ def train_base(directory: Path, profile: Profile) -> None:
 def train_sft(directory: Path, profile: Profile, base: str, rows: list[dict], label: str = "sft") -> None:
     """Fine-tunes the model at `base` (a directory or hub id) on rows with translated solutions, into `directory/model`."""
     from sp3f_lib.evaluation.generate import load_model
+    from sp3f_lib.training.common import lora_config
 
     model, tokenizer = load_model(base, profile.model.torch_dtype, profile.model.revision)
     examples = [
         {"prompt": row["input"], "completion": [{"role": "assistant", "content": row["translated_solution"]}]}
         for row in rows
     ]
-    _train(directory, profile, profile.sft, model, tokenizer, examples, label)
+    _train(directory, profile, profile.sft, model, tokenizer, examples, label, lora_config(profile))
 
 
-def _train(directory: Path, profile: Profile, section: dict, model, tokenizer, examples: list[dict], label: str) -> None:
+def _train(
+    directory: Path, profile: Profile, section: dict, model, tokenizer, examples: list[dict], label: str, lora=None
+) -> None:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
@@ -43,5 +46,6 @@ def _train(directory: Path, profile: Profile, section: dict, model, tokenizer, e
         args=SFTConfig(**trainer_settings(section, directory, profile.seed)),
         train_dataset=Dataset.from_list(examples),
         processing_class=tokenizer,
+        peft_config=lora,
     )
     train(trainer, directory, label)

@@ -1,0 +1,180 @@
+"""What is checked before the first step, so that a long run does not fail on what could have been seen at its start.
+
+Each check raises an error that says what to change: `ProfileError` for settings, `StageError` for this machine and these
+rows, `RewardError` for a reward function that fails or gives no number.
+"""
+
+import functools
+import math
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from sp3f_lib.profiles import Profile, ProfileError
+from sp3f_lib.runs import StageError
+
+
+class RewardError(ValueError):
+    """A reward function that raised, or gave something else than one finite number per response."""
+
+
+def check_settings(profile: Profile, kind: str) -> None:
+    """What the profile alone tells about section `kind` (base, sft, grpo, preference): `ProfileError` if it cannot train."""
+    section = getattr(profile, kind)
+    for key in ("max_steps", "per_device_train_batch_size", "gradient_accumulation_steps", "save_steps"):
+        if key in section and section[key] <= 0:
+            raise ProfileError(f"{kind}.{key} is {section[key]}; give a number above 0")
+    if kind != "grpo":
+        return
+    group, batch = section.get("num_generations", 8), generation_batch(profile)
+    if group < 2:
+        raise ProfileError(f"grpo.num_generations is {group}; a group needs at least 2 responses to be compared")
+    if batch % group:
+        raise ProfileError(
+            f"grpo: {batch} completions a step (per_device_train_batch_size x gradient_accumulation_steps x launch.processes) "
+            f"are no whole groups of {group} (num_generations); choose numbers whose product is a multiple of {group}"
+        )
+    room = section.get("vllm_max_model_length")
+    if section.get("use_vllm") and room and room <= section.get("max_completion_length", 256):
+        raise ProfileError(
+            f"grpo.vllm_max_model_length ({room}) must hold prompt and completion; "
+            f"raise it above max_completion_length ({section.get('max_completion_length', 256)})"
+        )
+    parallel = section.get("vllm_tensor_parallel_size", 1)
+    if (
+        section.get("use_vllm")
+        and section.get("vllm_mode", "colocate") == "colocate"
+        and profile.launch.processes % parallel
+    ):
+        raise ProfileError(
+            f"grpo.vllm_tensor_parallel_size ({parallel}) must divide launch.processes ({profile.launch.processes})"
+        )
+
+
+def generation_batch(profile: Profile) -> int:
+    """Completions that are generated at once, over all processes."""
+    section = profile.grpo
+    if "generation_batch_size" in section:
+        return section["generation_batch_size"]
+    steps = section.get("steps_per_generation", section.get("gradient_accumulation_steps", 1))
+    return section.get("per_device_train_batch_size", 8) * steps * profile.launch.processes
+
+
+def check_machine(profile: Profile, kind: str) -> None:
+    """Whether this machine has the GPUs and libraries that section `kind` of the profile asks for."""
+    section, launch = getattr(profile, kind), profile.launch
+    if kind == "grpo" and section.get("use_vllm") and find_spec("vllm") is None:
+        raise StageError(
+            "grpo.use_vllm: vLLM is not installed here; install it (environment.yml has the version that fits), "
+            "or generate with transformers: --set grpo.use_vllm=false"
+        )
+    if launch.accelerate == "zero3" and find_spec("deepspeed") is None:
+        raise StageError("launch.accelerate: zero3 needs DeepSpeed; pip install deepspeed, or set it to fsdp2")
+    if section.get("use_cpu"):
+        if launch.accelerate == "fsdp2":  # accelerate 1.15 takes it for ddp without a word
+            raise StageError("launch.accelerate: fsdp2 does not shard on a CPU; set it to ddp, or use GPUs")
+        return
+    import torch
+
+    wanted, there = launch.processes // launch.machines, torch.cuda.device_count()
+    if wanted > there and (launch.accelerate != "single" or section.get("bf16") or section.get("use_vllm")):
+        raise StageError(
+            f"the profile trains on {wanted} GPU{'s' * (wanted > 1)} a machine, this one has {there}; set launch.processes "
+            f"(and {kind}.gradient_accumulation_steps, to keep the batch), or train on the CPU: --set launch.accelerate=single "
+            f"--set launch.processes=1 --set {kind}.use_cpu=true --set {kind}.bf16=false"
+        )
+
+
+def check_rows(profile: Profile, kind: str, start: str, rows: Path) -> None:
+    """Whether there are rows, each prompt leaves room for its answer, and every reward gives a number for each row's solution."""
+    from transformers import AutoConfig
+
+    from sp3f_lib.data.schema import read_rows
+    from sp3f_lib.evaluation.generate import load_tokenizer
+
+    found = read_rows(rows, for_sft=kind == "sft")
+    if not found:
+        raise StageError(f"{rows} has no rows; look at data.languages and the numbers of problems")
+    section, tokenizer = getattr(profile, kind), load_tokenizer(start, profile.model.revision)
+    context = getattr(AutoConfig.from_pretrained(start, revision=profile.model.revision), "max_position_embeddings", None)
+    if kind == "grpo":
+        check_rewards(profile, found)
+        room = section.get("vllm_max_model_length") if section.get("use_vllm") else None
+        context = min((limit for limit in (room, context) if limit), default=None)
+        left, change = section.get("max_completion_length", 256), "lower grpo.max_completion_length"
+        change += ", raise grpo.vllm_max_model_length" if room else ""
+    elif section.get("truncation_mode") == "keep_end":  # cuts the prompt
+        return
+    else:
+        context = min((limit for limit in (section.get("max_length", 1024), context) if limit), default=None)
+        left, change = 1, "raise sft.max_length"
+    prompts = [row["input"] for row in found]
+    lengths = [
+        len(tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=True)["input_ids"]) for p in prompts
+    ]
+    too_long = [length for length in lengths if context and length + left > context]
+    if too_long:
+        raise StageError(
+            f"{kind}: {len(too_long)} of {len(prompts)} prompts leave no room for {left} more tokens within {context}: the longest "
+            f"has {max(too_long)} tokens; {change}, or leave those rows out"
+        )
+
+
+def check_rewards(profile: Profile, rows: list[dict]) -> None:
+    """Asks every verifiable reward about each language's first solution; `RewardError` if one fails."""
+    from sp3f_lib.rewards.verifiable import verifiable_terms
+
+    first = list({row["extra_info"]["lang"]: row for row in reversed(rows)}.values())
+    texts = [row.get("translated_solution") or row["solution"] for row in first]
+    for term in guarded(verifiable_terms(profile.rewards)):
+        term(
+            completions=[[{"role": "assistant", "content": text}] for text in texts],
+            reward_model=[row["reward_model"] for row in first],
+            extra_info=[row["extra_info"] for row in first],
+        )
+
+
+def guarded(terms: list[Callable]) -> list[Callable]:
+    """The reward functions, each of which raises `RewardError` with its name and the response where it fails.
+
+    TRL counts a missing reward beside others as 0, that is, as a loss; a reward that fails is not the model's fault.
+    """
+    return [_guarded(term) for term in terms]
+
+
+def _guarded(term: Callable) -> Callable:
+    name = term.__name__
+
+    @functools.wraps(term)
+    def checked(completions, **columns):
+        try:
+            values = term(completions=completions, **columns)
+        except Exception as error:
+            raise RewardError(
+                f"the reward {name} failed on {len(completions)} responses: {type(error).__name__}: {error}. Mend it and run the "
+                f"same command again; it goes on from the last checkpoint. First response: {_text(completions[0])}"
+            ) from error
+        if len(values) != len(completions):
+            raise RewardError(
+                f"the reward {name} gave {len(values)} values for {len(completions)} responses; it must give one each"
+            )
+        for value, completion in zip(values, completions, strict=True):
+            if value is None or not math.isfinite(value):
+                raise RewardError(f"the reward {name} gave {value}, not a number, for the response {_text(completion)}")
+        return values
+
+    return checked
+
+
+def _text(completion) -> str:
+    return repr(completion[-1]["content"][:200])
+
+
+def check_started_once() -> None:
+    """`StageError` under torchrun or `accelerate launch`: each of its processes would wait for the first one's stage for ever."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" in os.environ:
+        raise StageError(
+            "this was started several times, by torchrun or accelerate launch; start it once, as `python -m sp3f_lib ...`: the "
+            "profile says in how many processes it trains (launch.accelerate, launch.processes), and it starts them itself"
+        )

@@ -1,0 +1,216 @@
+"""Input that cannot train is refused before the first step, with what to change; what can train is let through."""
+
+import math
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from sp3f_lib import stages
+from sp3f_lib.__main__ import main
+from sp3f_lib.data.lab import sample_problems
+from sp3f_lib.data.schema import write_rows
+from sp3f_lib.data.sources import lab_rows
+from sp3f_lib.profiles import ProfileError, load_profile, profile_names
+from sp3f_lib.rewards import verifiable
+from sp3f_lib.runs import StageError
+from sp3f_lib.training.checks import (
+    RewardError,
+    check_machine,
+    check_rows,
+    check_settings,
+    generation_batch,
+    guarded,
+)
+from sp3f_lib.training.lab_model import new_model, train_tokenizer
+
+TOY = Path(__file__).parents[1] / "toy.yaml"
+TWO = {"launch.accelerate": "ddp", "launch.processes": 2}
+
+
+@pytest.fixture
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# ---- the profile alone
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_the_shipped_profiles_can_train(name):
+    profile = load_profile(name)
+    for kind in ("base", "sft", "grpo"):
+        check_settings(profile, kind)
+
+
+@pytest.mark.parametrize("steps", [0, -1])
+@pytest.mark.parametrize("kind", ["base", "sft", "grpo"])
+def test_no_steps_are_refused(kind, steps):
+    with pytest.raises(ProfileError, match=rf"{kind}\.max_steps is {steps}; give a number above 0"):
+        check_settings(load_profile(TOY, {f"{kind}.max_steps": steps}), kind)
+
+
+def test_the_batch_counts_all_processes():
+    assert generation_batch(load_profile(TOY)) == 4 * 2
+    assert generation_batch(load_profile(TOY, TWO)) == 4 * 2 * 2
+    assert generation_batch(load_profile(TOY, {"grpo.steps_per_generation": 3})) == 4 * 3
+    assert generation_batch(load_profile("paper")) == 256
+
+
+def test_a_batch_that_is_no_whole_groups_is_refused():
+    with pytest.raises(ProfileError, match=r"6 completions a step .* are no whole groups of 4"):
+        check_settings(load_profile(TOY, {"grpo.per_device_train_batch_size": 3}), "grpo")
+    # In two processes the same numbers make 12, which are.
+    check_settings(load_profile(TOY, TWO | {"grpo.per_device_train_batch_size": 3}), "grpo")
+
+
+def test_a_group_of_one_is_refused():
+    with pytest.raises(ProfileError, match="num_generations is 1"):
+        check_settings(load_profile(TOY, {"grpo.num_generations": 1}), "grpo")
+
+
+def test_vllm_without_room_for_prompts_or_with_odd_parallelism_is_refused():
+    vllm = {"grpo.use_vllm": True, "grpo.max_completion_length": 64}
+    with pytest.raises(ProfileError, match=r"vllm_max_model_length \(64\) must hold prompt and completion"):
+        check_settings(load_profile(TOY, vllm | {"grpo.vllm_max_model_length": 64}), "grpo")
+    check_settings(load_profile(TOY, vllm | {"grpo.vllm_max_model_length": 65}), "grpo")
+    with pytest.raises(ProfileError, match=r"vllm_tensor_parallel_size \(4\) must divide launch\.processes \(2\)"):
+        check_settings(load_profile(TOY, vllm | TWO | {"grpo.vllm_tensor_parallel_size": 4}), "grpo")
+
+
+@pytest.mark.parametrize("verb", ["sft", "grpo"])
+def test_the_command_refuses_before_anything_is_made(empty_folder, capsys, verb):
+    arm = ["--arm", "rlvr"] if verb == "grpo" else []
+    assert main([verb, "--profile", str(TOY), *arm, "--set", f"{verb}.max_steps=0"]) == 1
+    assert f"error: {verb}.max_steps is 0" in capsys.readouterr().err
+    assert not list(empty_folder.iterdir())
+
+
+def test_a_model_directory_that_is_not_there_is_noticed_by_the_first_stage(empty_folder):
+    with pytest.raises(ProfileError, match=r"no directory '\./nowhere'"):
+        stages.data(load_profile(TOY, model="./nowhere"))
+    assert not list(empty_folder.iterdir())
+
+
+def test_processes_of_a_launcher_are_sent_away(empty_folder, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert main(["sft", "--profile", str(TOY)]) == 1
+    assert "started several times, by torchrun or accelerate launch" in capsys.readouterr().err
+    assert not list(empty_folder.iterdir())
+
+
+# ---- the machine
+
+
+@pytest.mark.parametrize("there, refused", [(0, True), (1, True), (2, False)])
+def test_more_gpus_than_there_are_are_refused(monkeypatch, there, refused):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: there)
+    profile = load_profile(TOY, TWO | {"sft.use_cpu": False})
+    if refused:
+        with pytest.raises(StageError, match=f"trains on 2 GPUs a machine, this one has {there}; set launch.processes"):
+            check_machine(profile, "sft")
+    else:
+        check_machine(profile, "sft")
+
+
+def test_gpus_are_counted_by_machine(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    check_machine(load_profile(TOY, TWO | {"launch.machines": 2, "sft.use_cpu": False}), "sft")
+
+
+def test_the_cpu_needs_no_gpu_but_shards_nothing(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    check_machine(load_profile(TOY, TWO), "sft")
+    with pytest.raises(StageError, match="fsdp2 does not shard on a CPU"):
+        check_machine(load_profile(TOY, TWO | {"launch.accelerate": "fsdp2"}), "sft")
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_vllm_that_is_not_installed_is_named():
+    with pytest.raises(StageError, match=r"grpo\.use_vllm: vLLM is not installed here"):
+        check_machine(load_profile(TOY, {"grpo.use_vllm": True}), "grpo")
+
+
+@pytest.mark.skipif(find_spec("deepspeed") is not None, reason="DeepSpeed is installed")
+def test_deepspeed_that_is_not_installed_is_named():
+    with pytest.raises(StageError, match="zero3 needs DeepSpeed"):
+        check_machine(load_profile(TOY, TWO | {"launch.accelerate": "zero3"}), "sft")
+
+
+# ---- the rows
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start")
+    profile = load_profile(TOY)
+    tokenizer = train_tokenizer(profile.lab, ("en",), folder / "model")
+    new_model(profile.lab, tokenizer, 0).save_pretrained(folder / "model")
+    rows = lab_rows(sample_problems(5, 5, (2,)), ("en",))
+    write_rows(rows, folder / "rows.parquet")
+    lengths = [
+        len(tokenizer.apply_chat_template(r["input"], add_generation_prompt=True, return_dict=True)["input_ids"])
+        for r in rows
+    ]
+    return folder, max(lengths), sum(length == max(lengths) for length in lengths)
+
+
+def test_a_prompt_that_leaves_no_room_for_its_answer_is_counted_and_measured(start):
+    folder, longest, many = start
+    fits = load_profile(TOY, {"sft.max_length": longest + 1})
+    check_rows(fits, "sft", str(folder / "model"), folder / "rows.parquet")
+    with pytest.raises(
+        StageError, match=rf"sft: {many} of 5 prompts leave no room .* within {longest}: .* {longest} tokens; raise sft"
+    ):
+        check_rows(load_profile(TOY, {"sft.max_length": longest}), "sft", str(folder / "model"), folder / "rows.parquet")
+
+
+def test_prompt_and_completion_together_must_fit_into_the_models_context(start):
+    folder, longest, many = start
+    room = 2048 - longest  # the lab model's context
+    check_rows(
+        load_profile(TOY, {"grpo.max_completion_length": room}), "grpo", str(folder / "model"), folder / "rows.parquet"
+    )
+    with pytest.raises(StageError, match=rf"grpo: {many} of 5 prompts .* {room + 1} more tokens within 2048"):
+        too_long = load_profile(TOY, {"grpo.max_completion_length": room + 1})
+        check_rows(too_long, "grpo", str(folder / "model"), folder / "rows.parquet")
+
+
+def test_a_reward_that_fails_on_the_rows_own_solutions_is_noticed_before_training(start, monkeypatch):
+    def broken(completions, **_):
+        raise KeyError("ground_truth")
+
+    monkeypatch.setattr(verifiable, "accuracy", broken)
+    with pytest.raises(RewardError, match="the reward broken failed on 1 responses: KeyError: 'ground_truth'"):
+        check_rows(load_profile(TOY), "grpo", str(start[0] / "model"), start[0] / "rows.parquet")
+
+
+# ---- rewards while training
+
+
+COMPLETIONS = [[{"role": "assistant", "content": text}] for text in ("one", "two")]
+
+
+def term(values):
+    def made_up(completions, **_):
+        return values
+
+    return guarded([made_up])[0]
+
+
+def test_a_guarded_reward_is_the_reward():
+    assert term([1.0, 0])(COMPLETIONS, prompts=[]) == [1.0, 0]
+    assert term([1.0, 0]).__name__ == "made_up"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, None])
+def test_a_reward_that_is_no_number_is_named_with_the_response(value):
+    with pytest.raises(RewardError, match=f"the reward made_up gave {value}, not a number, for the response 'two'"):
+        term([1.0, value])(COMPLETIONS)
+
+
+def test_a_reward_for_too_few_responses_is_named():
+    with pytest.raises(RewardError, match="made_up gave 1 values for 2 responses"):
+        term([1.0])(COMPLETIONS)

@@ -1,0 +1,162 @@
+"""The plan's arithmetic, computed by hand for a model of round numbers, and what the command prints."""
+
+import json
+
+import pytest
+from transformers import LlamaConfig
+
+from sp3f_lib.__main__ import main
+from sp3f_lib.profiles import load_profile, profile_names
+from sp3f_lib.training.plan import Shape, load_shape, lora_weights, plan, shape_of
+
+# A billion weights, 10 layers of width 1,000 and 10 M weights, a vocabulary of 10,000, 2 key-value heads of width 50.
+ROUND = Shape(10**9, 10**7, 10, 1000, 10**4, 2, 50)
+GB = 1e9
+SFT = {
+    "sft.per_device_train_batch_size": 2,
+    "sft.gradient_accumulation_steps": 4,
+    "sft.max_length": 1000,
+    "sft.max_steps": 30,
+}
+
+
+def of(stage, changes, tmp_path, shape=ROUND, **more):
+    return plan(load_profile("lab", changes), stage, shape, tmp_path, **more)
+
+
+def in_gb(parts):
+    return {name: pytest.approx(size / GB) for name, size in parts.items()}
+
+
+def test_float32_on_one_process(tmp_path):
+    found = of("sft", SFT, tmp_path)
+    assert (found.steps, found.rows_a_step, found.tokens_a_step) == (30, 8, 8000)
+    # Weights, gradients and two moments of 4 bytes; 34 x 2 bytes x 2 rows x 1,000 tokens x 1,000 wide x 10 layers; 12 x 2,000 x V.
+    assert in_gb(found.training) == {
+        "weights": 4.0, "gradients": 4.0, "optimizer": 8.0, "activations": 1.36, "logits": 0.24,
+    }  # fmt: skip
+    assert found.needed == pytest.approx(17.6 * GB)
+
+
+def test_gradient_checkpointing_keeps_the_inputs_of_layers_and_one_layer(tmp_path):
+    found = of("sft", SFT | {"sft.gradient_checkpointing": True}, tmp_path)
+    # 4 bytes x 2,000 tokens x 1,000 x 10 layers, and 68 bytes x 2,000 x 1,000.
+    assert found.training["activations"] == pytest.approx((0.08 + 0.136) * GB)
+
+
+def test_bf16_beside_float32_weights_keeps_copies_and_halves_activations(tmp_path):
+    found = of("sft", SFT | {"sft.bf16": True}, tmp_path).training
+    assert (found["weights"], found["bf16 copies"]) == (4 * GB, 2 * GB)
+    assert found["activations"] == pytest.approx(0.68 * GB)
+
+
+def test_weights_in_bf16_take_half_of_everything(tmp_path):
+    found = of("sft", SFT | {"sft.bf16": True, "model.torch_dtype": "bfloat16"}, tmp_path).training
+    assert (found["weights"], found["gradients"], found["optimizer"]) == (2 * GB, 2 * GB, 4 * GB)
+    assert "bf16 copies" not in found
+
+
+def test_fsdp2_shares_weights_gradients_and_optimizer_in_float32(tmp_path):
+    changes = {"launch.accelerate": "fsdp2", "launch.processes": 8, "sft.bf16": True, "model.torch_dtype": "bfloat16"}
+    found = of("sft", SFT | changes, tmp_path)
+    assert (found.rows_a_step, found.tokens_a_step) == (64, 64_000)
+    shares = {name: found.training[name] / GB for name in ("weights", "gradients", "optimizer", "gathered")}
+    assert shares == {"weights": 0.5, "gradients": 0.5, "optimizer": 1.0, "gathered": 0.04}
+
+
+def test_ddp_shares_nothing_and_copies_gradients(tmp_path):
+    found = of("sft", SFT | {"launch.accelerate": "ddp", "launch.processes": 8}, tmp_path).training
+    assert (found["weights"], found["gradients"], found["buckets"]) == (4 * GB, 4 * GB, 4 * GB)
+
+
+def test_lora_trains_its_own_weights_only(tmp_path):
+    changes = {"lora.r": 8, "lora.target_modules": ["q_proj", "k_proj", "v_proj"]}
+    profile = load_profile("lab", changes)
+    assert lora_weights(profile, ROUND) == 10 * 3 * 8 * 2000
+    found = of("sft", SFT | changes, tmp_path).training
+    assert found["optimizer"] == 8 * 480_000
+    assert found["weights"] == 4 * (10**9 + 480_000)
+
+
+GRPO = {"grpo.per_device_train_batch_size": 4, "grpo.gradient_accumulation_steps": 8, "grpo.num_generations": 8,
+        "grpo.max_completion_length": 100, "grpo.max_steps": 50}  # fmt: skip
+
+
+def test_grpo_generates_its_whole_batch_at_once(tmp_path):
+    found = of("grpo", GRPO, tmp_path)
+    assert (found.rows_a_step, found.tokens_a_step) == (32, 32 * 200)
+    # 2 (keys, values) x 4 bytes x 32 rows x 200 tokens x 10 layers x 2 heads x 50.
+    assert found.generation["KV cache"] == 51_200_000
+    assert found.training["logits"] == 12 * 4 * 100 * 10**4  # completion tokens only
+    assert found.judge is None
+
+
+@pytest.mark.parametrize("sleeps, needed", [(True, 36), (False, 40.592)])
+def test_vllm_takes_its_share_of_the_gpu(tmp_path, sleeps, needed):
+    vllm = {"grpo.use_vllm": True, "grpo.vllm_gpu_memory_utilization": 0.6, "grpo.vllm_enable_sleep_mode": sleeps}
+    found = of("grpo", GRPO | vllm | {"launch.gpu_memory_gb": 40}, tmp_path)
+    assert found.generation["vLLM"] == 24 * GB
+    assert found.needed == pytest.approx(needed * GB)  # beside weights and optimizer, or beside all of 16.592
+
+
+def test_the_judge_is_asked_for_every_pair_of_every_group(tmp_path):
+    judge = {"judge.name": "api", "judge.model": "gpt-4o-mini", "judge.schedule": "all_ordered"}
+    found = of("grpo", GRPO | judge, tmp_path)
+    assert found.judge.calls == 50 * 4 * 56  # steps x groups x ordered pairs of 8
+    assert found.judge.usd > 0
+    assert of("grpo", GRPO | judge | {"rewards.win_rate": 0}, tmp_path).judge is None
+
+
+def test_what_cannot_fit_is_said_with_what_to_change(tmp_path):
+    tight, roomy = of("sft", SFT, tmp_path, gpu=17 * GB), of("sft", SFT, tmp_path, gpu=18 * GB)
+    assert "WARNING: this cannot fit: 17.6 GB needed, 17.0 GB there; lower per_device_train_batch_size" in str(tight)
+    assert "fits: 17.6 of 18.0 GB" in str(roomy)
+    assert "no GPU here" in str(of("sft", SFT, tmp_path))
+
+
+def test_hours_are_those_of_a_run_with_the_same_batch(tmp_path):
+    profile = load_profile("lab", SFT)
+    for key, section, seconds in (("same", {"max_steps": 10}, 360), ("other", {"max_length": 10}, 1)):
+        folder = tmp_path / "sft-warm" / key
+        folder.mkdir(parents=True)
+        manifest = {"settings": {"sft": profile.sft | section}, "wall_seconds": seconds}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert of("sft", SFT, tmp_path).hours == pytest.approx(0.3)  # 36 s a step, 30 steps
+    assert of("sft", SFT | {"sft.max_length": 7}, tmp_path).hours is None
+
+
+def test_the_evaluation_counts_samples_and_the_greedy_answer(tmp_path):
+    changes = {"data.languages": ["en", "sw"], "data.eval_problems": 10, "evaluation.samples": 4, "evaluation.batch_size": 30,
+               "evaluation.max_new_tokens": 50}  # fmt: skip
+    found = of("evaluate", changes, tmp_path)
+    assert found.steps == 4  # 10 problems x 2 languages x 5 answers in batches of 30
+    assert found.generation["KV cache"] == 2 * 4 * 30 * 100 * 10 * 2 * 50
+
+
+def test_weights_are_counted_in_the_real_architecture():
+    config = LlamaConfig(
+        vocab_size=100, hidden_size=8, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1,
+        tie_word_embeddings=False,
+    )  # fmt: skip
+    # Query and output 8 x 8, key and value 8 x 4, three 8 x 16, two norms of 8; embeddings and head 100 x 8, one norm.
+    layer = 2 * 64 + 2 * 32 + 3 * 128 + 2 * 8
+    assert shape_of(config) == Shape(3 * layer + 2 * 800 + 8, layer, 3, 8, 100, 1, 4)
+    config.tie_word_embeddings = True
+    assert shape_of(config).weights == 3 * layer + 800 + 8
+
+
+def test_the_labs_model_is_as_large_as_its_profile_says():
+    assert 0.5e6 < load_shape(load_profile("lab")).weights < 0.7e6
+
+
+@pytest.mark.parametrize("verb", ["sft", "grpo", "evaluate"])
+@pytest.mark.parametrize("name", profile_names())
+def test_the_command_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatch, capsys, name, verb):
+    monkeypatch.chdir(tmp_path)
+    LlamaConfig().save_pretrained(tmp_path / "model")
+    arm = [] if verb == "sft" else ["--arm", "sp3f"]
+    model = [] if name == "lab" else ["--model", "./model"]
+    assert main([verb, "--profile", name, *arm, *model, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert f"\n{verb}: " in said and "memory per GPU" in said
+    assert not (tmp_path / "runs").exists()

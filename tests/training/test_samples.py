@@ -1,0 +1,65 @@
+"""Sampled completions on disk: rewards in their columns, every verdict with both of its responses, and a known name each."""
+
+import asyncio
+import json
+
+import pandas as pd
+import pytest
+
+from sp3f_lib.judges.base import Verdict
+from sp3f_lib.judges.groups import Group, judge_groups
+from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.training.metrics import describe, is_documented
+from sp3f_lib.training.samples import add_verdicts, read_samples, sample_rows, write_samples
+
+
+class FirstWins:
+    name = "first"
+
+    async def compare(self, pairs):
+        return [Verdict(None, "timeout") if pair.first + pair.second == 3 else Verdict(1.0) for pair in pairs]
+
+
+ROWS = [{"id": f"p{k // 3}", "lang": "sw", "question": "q", "completion": f"text {k}"} for k in range(6)]
+
+
+def lines():
+    return sample_rows(7, ROWS, [[1.0, 0.5]] * 6, ["accuracy", "win_rate"], [1.0, 2.0], 3)
+
+
+def test_rewards_stand_in_their_columns_and_their_weighted_sum_beside_them():
+    found = pd.DataFrame(lines())
+    assert found.group.tolist() == [0, 0, 0, 1, 1, 1]
+    assert found.place.tolist() == [0, 1, 2, 0, 1, 2]
+    assert set(found.accuracy) == {1.0} and set(found.win_rate) == {0.5} and set(found.reward) == {2.0}
+    assert found.completion.tolist() == [f"text {k}" for k in range(6)]
+
+
+def test_a_verdict_is_shown_with_both_of_its_responses_wherever_the_part_put_them():
+    groups = [Group(f"q{g}", [f"{g}{k}" for k in range(3)], None) for g in range(2)]
+    asyncio.run(judge_groups(FirstWins(), groups, Settings(schedule="balanced")))  # (0, 1), (2, 0), (1, 2)
+    found = lines()
+    # The second group was gathered first.
+    add_verdicts(found, [([3, 4, 5], groups[:1]), ([0, 1, 2], groups[1:])])
+    for start in (0, 3):
+        assert found[start]["verdicts"] == [
+            {"other": 1, "slot": "A", "preference": 1.0, "reason": ""},
+            {"other": 2, "slot": "B", "preference": 0.0, "reason": ""},
+        ]
+        assert found[start + 2]["verdicts"][1] == {"other": 1, "slot": "B", "preference": None, "reason": "timeout"}
+
+
+def test_samples_are_read_back_in_the_order_of_the_steps(tmp_path):
+    for step in (10, 2):
+        write_samples(tmp_path, step, [line | {"step": step} for line in lines()])
+    assert read_samples(tmp_path).step.tolist() == [2] * 6 + [10] * 6
+    with pytest.raises(FileNotFoundError, match=r"tracking\.samples_every"):
+        read_samples(tmp_path / "elsewhere")
+
+
+def test_a_metric_is_documented_by_its_name():
+    assert is_documented("rewards/fidelity/mean") and is_documented("judge/flips") and is_documented("loss")
+    assert not is_documented("judge/mood") and not is_documented("rewards/fidelity/median")
+    table = describe()
+    assert table.metric.is_unique and table.meaning.str.len().min() > 5
+    assert json.dumps(table.to_dict("records"))
