@@ -4,6 +4,7 @@ Each function returns the directory of its finished stage and first makes whatev
 for the last one is enough. Nothing that is finished is done again.
 """
 
+from collections import Counter
 from pathlib import Path
 
 from sp3f_lib.data.schema import read_rows, write_rows
@@ -33,7 +34,7 @@ _WHERE = {"vllm_server_base_url", "vllm_server_host", "vllm_server_port", "vllm_
 
 def check_method(method: str) -> str:
     """`method` if it is base, sft or an arm; `ProfileError` naming the nearest known one otherwise."""
-    from sp3f_lib.profiles import nearest
+    from sp3f_lib.sections import nearest
 
     if method not in (*START, *ARMS):
         raise ProfileError(f"unknown arm {method!r}{nearest(method, (*START, *ARMS))}")
@@ -88,15 +89,15 @@ def sft(profile: Profile) -> Path:
     def work(directory: Path) -> None:
         from sp3f_lib.training.worker import train_stage
 
-        train_stage(directory, profile, "sft", str(start), rows_path, f"sft {profile.regime}")
+        train_stage(directory, profile, "sft", str(start), rows_path, _label(profile, "sft"))
 
     settings = {"sft": profile.sft, "seed": profile.seed, "threads": profile.threads, "model": profile.model.model_dump()}
     settings |= _how_trained(profile)
     inputs = {"rows": rows_path, "base": start}
-    return (
-        _stage(profile, f"sft-{profile.regime}", work, settings, inputs, ("training/sft.py", *_TRAINING_CODE), _MODEL_FILES)
-        / "model"
-    )
+    code = ("training/sft.py", *_TRAINING_CODE)
+    stage = _stage(profile, f"sft-{profile.regime}", work, settings, inputs, code, _MODEL_FILES)
+    _write_card(stage, profile, "sft", rows_path)
+    return stage / "model"
 
 
 def policy(profile: Profile, arm: str) -> Path:
@@ -110,7 +111,7 @@ def policy(profile: Profile, arm: str) -> Path:
     def work(directory: Path) -> None:
         from sp3f_lib.training.worker import train_stage
 
-        train_stage(directory, changed, "grpo", str(start), rows_path, f"{arm} {profile.regime}")
+        train_stage(directory, changed, "grpo", str(start), rows_path, _label(profile, arm))
 
     settings = {
         "grpo": {key: value for key, value in changed.grpo.items() if key not in _WHERE},
@@ -120,8 +121,10 @@ def policy(profile: Profile, arm: str) -> Path:
         "threads": profile.threads,
     } | _how_trained(profile)
     inputs = {"rows": rows_path, "start": start}
-    code = ("training/grpo.py", *_TRAINING_CODE, *_REWARD_CODE)
-    return _stage(profile, f"{arm}-{profile.regime}", work, settings, inputs, code, _MODEL_FILES) / "model"
+    code = ("training/grpo.py", "training/early.py", *_TRAINING_CODE, *_REWARD_CODE)
+    stage = _stage(profile, f"{arm}-{profile.regime}", work, settings, inputs, code, _MODEL_FILES)
+    _write_card(stage, changed, arm, rows_path)
+    return stage / "model"
 
 
 def model(profile: Profile, method: str) -> Path | str:
@@ -141,9 +144,13 @@ def evaluation(profile: Profile, method: str) -> Path:
         from sp3f_lib.training.common import set_up
 
         revision = profile.model.revision if method == "base" else None
-
         set_up(profile.threads)
-        evaluate_model(directory, profile, str(path), read_rows(rows_path), f"evaluate {method} {profile.regime}", revision)
+        label = _label(profile, f"evaluate {method}")
+        evaluate_model(directory, profile, str(path), read_rows(rows_path), label, revision)
+        if method != "base":
+            trained_on = data(profile) / ("sft.parquet" if method == "sft" else "rl.parquet")
+            changed = profile if method == "sft" else apply_arm(profile, method)
+            _write_card(Path(path).parent, changed, method, trained_on, directory)
 
     settings = {
         "evaluation": profile.evaluation.model_dump(),
@@ -169,6 +176,23 @@ def apply_arm(profile: Profile, arm: str) -> Profile:
 
 def _stage(profile, stage, work, settings, inputs, code, outputs) -> Path:
     return run_stage(RUNS / profile.name, stage, work, settings=settings, inputs=inputs, code=code, outputs=outputs)
+
+
+def _label(profile: Profile, what: str) -> str:
+    """How a stage is called where it prints: with its regime, and its seed if it is not the first."""
+    return f"{what} {profile.regime}" + (f" seed {profile.seed}" if profile.seed else "")
+
+
+def _write_card(stage: Path, profile: Profile, method: str, rows_path: Path, evaluated: Path | None = None) -> None:
+    """The model card beside a model; without an `evaluation` it is left as it is if it is there."""
+    from sp3f_lib.evaluation.evaluate import read_samples, table
+    from sp3f_lib.training.card import CARD, write_card
+
+    if evaluated is None and (stage / CARD).is_file():
+        return
+    languages = Counter(row["extra_info"]["lang"] for row in read_rows(rows_path))
+    results = table(read_samples({"": evaluated}), ("lang",)) if evaluated else None
+    write_card(stage, profile, method, dict(languages), results)
 
 
 def _lab(profile: Profile) -> dict | None:

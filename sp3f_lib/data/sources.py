@@ -18,7 +18,7 @@ from sp3f_lib.data.lab import Problem, lab_text, render_question, render_solutio
 from sp3f_lib.data.schema import FIELDS, REQUIRED, RowError, check_rows, make_row, problem_id, read_json_lines, read_rows
 from sp3f_lib.data.translate import equations_solution
 from sp3f_lib.languages import get_language
-from sp3f_lib.profiles import Data
+from sp3f_lib.sections import Data
 
 SPLITS = ("sft", "rl", "eval")
 # MGSM's own 11 languages; Indonesian comes from the SP3F authors' repository and is read from a folder only.

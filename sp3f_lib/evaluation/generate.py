@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sp3f_lib.profiles import Evaluation
+from sp3f_lib.sections import Evaluation
 
 
 @dataclass(frozen=True)

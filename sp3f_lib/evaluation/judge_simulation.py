@@ -114,8 +114,8 @@ def simulate(cells: Sequence[Cell], judge: SimulatedJudge, groups: int, seed: in
 def compare(one: Cell, other: Cell, judges: Sequence[SimulatedJudge], groups: int, seed: int) -> pd.DataFrame:
     """One line per judge: correlation with `one` minus that with `other` on the same groups, with a 95 % bootstrap interval.
 
-    Columns: one, other, n, strength, slot_bias, noise, failures, repeats, accuracy (of the judge), correlation_one, correlation_other,
-    difference, low, high, groups, seed.
+    Columns: one, other, n, strength, slot_bias, noise, failures, repeats, accuracy (of the judge), correlation_one,
+    correlation_other, difference, low, high, groups, seed.
     """
     rows = []
     for judge in judges:

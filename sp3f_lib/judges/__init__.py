@@ -5,7 +5,7 @@ from sp3f_lib.judges.api import ApiJudge
 from sp3f_lib.judges.base import LEVELS, BudgetError, Judge, JudgeError, Pair, Verdict
 from sp3f_lib.judges.ledger import Ledger
 from sp3f_lib.judges.local import LocalJudge
-from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.sections import Judge as Settings
 
 JUDGES = {"alignment": AlignmentJudge, "api": ApiJudge, "local": LocalJudge}
 

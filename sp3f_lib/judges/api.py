@@ -24,7 +24,7 @@ from sp3f_lib.judges.prompts import messages
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.judges.spend import Budget, longest_reply
 from sp3f_lib.judges.transport import RequestError, Transport
-from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.sections import Judge as Settings
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 120.0  # seconds
 _REFUSALS = 8  # refused in a row with no answer before, and the endpoint is taken at its word

@@ -9,7 +9,7 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from sp3f_lib.judges.base import JudgeError
-from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.sections import Judge as Settings
 
 URL, KEY = "LLM_API_URL", "LLM_API_KEY"
 _LARGEST_BODY = 1_000_000  # bytes; a verdict with its reasons has a few thousand

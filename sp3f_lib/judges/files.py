@@ -24,8 +24,8 @@ from sp3f_lib.judges.ledger import Ledger, request_key
 from sp3f_lib.judges.privilege import wrong_solution
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.judges.spend import forecast
-from sp3f_lib.profiles import Judge as Settings
 from sp3f_lib.runs import write_text
+from sp3f_lib.sections import Judge as Settings
 
 _SHOWN = {"answer": "answer", "solution": "solution", "translated": "translated_solution", "wrong": "wrong_solution"}
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from sp3f_lib.judges.base import Judge, Pair, Verdict
 from sp3f_lib.judges.pairs import next_pairs
-from sp3f_lib.profiles import Judge as Settings
 from sp3f_lib.rewards.pairwise import expected_win_rates, win_rates
+from sp3f_lib.sections import Judge as Settings
 
 # Schedules that leave pairs out need the estimate for those, see rewards/pairwise.py.
 _PARTIAL = ("sampled", "adaptive")

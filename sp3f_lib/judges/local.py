@@ -14,7 +14,7 @@ from sp3f_lib.judges.base import JudgeError, Pair
 from sp3f_lib.judges.ledger import Entry, Ledger
 from sp3f_lib.judges.prompts import messages
 from sp3f_lib.judges.recorded import RecordedJudge
-from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.sections import Judge as Settings
 
 POLICY = "policy"
 _DEFAULT_TOKENS = 1024

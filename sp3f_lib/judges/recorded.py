@@ -11,7 +11,7 @@ from pathlib import Path
 from sp3f_lib.judges.base import JudgeError, Pair, Verdict
 from sp3f_lib.judges.ledger import PREFERENCES, Entry, Ledger, no_verdict_in, request_key
 from sp3f_lib.judges.prompts import VERSION, graded_verdict, parse_verdict
-from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.sections import Judge as Settings
 
 SAME_TEXT = Verdict(0.5, reason="both responses have the same text")
 

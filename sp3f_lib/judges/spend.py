@@ -16,7 +16,7 @@ import yaml
 from sp3f_lib.judges.base import BudgetError, JudgeError
 from sp3f_lib.judges.ledger import Ledger, Spent
 from sp3f_lib.judges.pairs import calls_per_group
-from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.sections import Judge as Settings
 
 PRICES = Path(__file__).with_name("prices.yaml")
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{8}$")

@@ -20,7 +20,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop
 
 from sp3f_lib.judges.client import KEY, URL, BadBody, endpoint, make_client, post_options, raw_response
 from sp3f_lib.judges.spend import longest_reply
-from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.sections import Judge as Settings
 
 _PASSING = {408, 409, 429}
 _ADVICE = {

@@ -7,9 +7,9 @@ TRL passes completions as lists of chat messages and every column of the rows as
 
 from collections.abc import Callable
 
-from sp3f_lib.profiles import Rewards
 from sp3f_lib.rewards.answers import extract_answer, is_correct
 from sp3f_lib.rewards.fidelity import is_faithful
+from sp3f_lib.sections import Rewards
 
 TERMS = ("accuracy", "parseable", "fidelity", "win_rate")
 

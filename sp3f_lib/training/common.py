@@ -25,6 +25,8 @@ from transformers.utils import logging as transformers_logging
 
 from sp3f_lib.profiles import Profile
 from sp3f_lib.runs import StageError, Stopped, write_text
+from sp3f_lib.training.alarms import Watch
+from sp3f_lib.training.tracking import reporters
 
 COMPLETE = "COMPLETE"
 CHECKPOINTS = "checkpoints"
@@ -88,22 +90,30 @@ def _clear(directory: Path) -> None:
             shutil.rmtree(path)
 
 
-def train(trainer, directory: Path, label: str) -> None:
-    """Trains from the last complete checkpoint, then exports model and tokenizer to `directory/model`."""
+def train(trainer, directory: Path, label: str, profile: Profile) -> None:
+    """Trains from the last complete checkpoint, then exports model and tokenizer to `directory/model`.
+
+    Alarms and tracking are those of the profile.
+    """
     if (directory / MODEL).is_dir():  # killed after the last step, before the stage's manifest
         return
     if trainer.is_world_process_zero():
         _clear(directory)
     trainer.accelerator.wait_for_everyone()
     trainer.remove_callback(PrinterCallback)
-    recorder = Recorder(directory, label)
-    trainer.add_callback(recorder)
-    checkpoint = last_checkpoint(directory)
+    recorder, watch, checkpoint = Recorder(directory, label), Watch(profile.alarms, label), last_checkpoint(directory)
+    callbacks = [recorder, watch]
+    if trainer.is_world_process_zero():
+        step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
+        callbacks += reporters(profile.tracking, directory, label, step)
+    for callback in callbacks:
+        trainer.add_callback(callback)
     try:
         trainer.train(resume_from_checkpoint=checkpoint)
         if recorder.stopped:
             step = trainer.state.global_step
             raise Stopped(f"{label}: stopped at step {step}, which is saved; the same command goes on from there")
+        watch.check()
         save_model(trainer, directory / MODEL)
     except OSError as error:
         raise StageError(

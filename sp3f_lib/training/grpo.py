@@ -32,11 +32,11 @@ from sp3f_lib.judges.pairs import calls_per_group
 from sp3f_lib.judges.privilege import privileged_text
 from sp3f_lib.judges.recorded import RecordedJudge, run_label
 from sp3f_lib.judges.spend import forecast
-from sp3f_lib.profiles import Judge as JudgeSettings
 from sp3f_lib.profiles import Profile
 from sp3f_lib.rewards.pairwise import flips
 from sp3f_lib.rewards.verifiable import verifiable_terms
 from sp3f_lib.runs import StageError
+from sp3f_lib.sections import Judge as JudgeSettings
 from sp3f_lib.training.checks import guarded
 from sp3f_lib.training.common import StopAtCheckpoint, lora_config
 from sp3f_lib.training.early import Judging, parts_of, places_of
@@ -211,9 +211,10 @@ def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict]
         processing_class=tokenizer,
         judge=judge,
         judge_settings=profile.judge,
+        samples_every=profile.tracking.samples_every,
         peft_config=lora_config(profile),
     )
-    train(trainer, directory, label)
+    train(trainer, directory, label, profile)
 
 
 def judge_for_training(profile: Profile, rows: list[dict], run: str, label: str) -> Judge:

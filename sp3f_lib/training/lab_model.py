@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sp3f_lib.data.lab import Problem, render_question, render_solution, sample_problems
 from sp3f_lib.languages import get_language
-from sp3f_lib.profiles import LabModel
+from sp3f_lib.sections import LabModel
 
 BASE_OPERATIONS = (2, 3, 4)
 END, PAD = "<|im_end|>", "<|endoftext|>"

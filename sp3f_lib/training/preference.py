@@ -141,7 +141,7 @@ def train_preference(directory: Path, profile: Profile, start: str, pairs: list[
         train_dataset=Dataset.from_list(kept),
         processing_class=tokenizer,
     )
-    train(trainer, directory, label)
+    train(trainer, directory, label, profile)
 
 
 def check_settings(section: dict) -> None:

@@ -26,7 +26,10 @@ def sample_rows(
     weights: Sequence[float],
     size: int,
 ) -> list[dict]:
-    """One line for each of `rows` (groups of `size`, each row with id, lang, question, completion), with its `rewards` (rows, terms)."""
+    """One line for each of `rows` (groups of `size`), with its `rewards` (rows, terms).
+
+    Each row has `id`, `lang`, `question` and `completion`.
+    """
     lines = []
     for number, (row, given) in enumerate(zip(rows, rewards, strict=True)):
         total = sum(weight * value for weight, value in zip(weights, given, strict=True))

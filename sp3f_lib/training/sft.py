@@ -48,4 +48,4 @@ def _train(
         processing_class=tokenizer,
         peft_config=lora,
     )
-    train(trainer, directory, label)
+    train(trainer, directory, label, profile)

@@ -1,10 +1,13 @@
 """kill -9 in each training stage, then again: the same weights and metrics as a run that nobody disturbed."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from sp3f_lib.training.metrics import is_documented
 
 TOY = Path(__file__).parents[1] / "toy.yaml"
 REPOSITORY = Path(__file__).parents[2]
@@ -34,8 +37,10 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    wanted = [*folder.glob("runs/toy/*/*/model/model.safetensors"), *folder.glob("runs/toy/*/*/metrics.jsonl")]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in wanted}
+    wanted = ("model/model.safetensors", "metrics.jsonl", "samples/*.parquet")
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for name in wanted for path in folder.glob(f"runs/toy/*/*/{name}")
+    }
 
 
 def test_a_run_killed_in_every_stage_ends_with_the_same_weights_and_metrics(tmp_path):
@@ -51,5 +56,8 @@ def test_a_run_killed_in_every_stage_ends_with_the_same_weights_and_metrics(tmp_
     done = run(killed, "-m", "sp3f_lib", *COMMAND)
     assert done.returncode == 0, done.stderr
     assert "goes on from step 4" in done.stdout
-    assert len(results(calm)) == 6
+    assert len(results(calm)) == 6 + 3  # three stages, and the completions of steps 0, 2 and 4
     assert results(killed) == results(calm)
+    logged = {name for path in calm.glob("runs/toy/*/*/metrics.jsonl") for line in path.open() for name in json.loads(line)}
+    assert [name for name in logged if not is_documented(name)] == []
+    assert len(list(calm.glob("runs/toy/*/*/README.md"))) == 2  # a card for SFT and for the policy

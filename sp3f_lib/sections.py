@@ -1,0 +1,223 @@
+"""The sections of a profile: what each may hold, checked field by field; a misspelt name is refused with the nearest known one."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from sp3f_lib.languages import get_language
+
+FOLDER = Path(__file__).parent / "profiles"
+
+
+class ProfileError(ValueError):
+    """A profile or an override that cannot be right; the message names the key and the nearest known one."""
+
+
+def nearest(word: str, known) -> str:
+    """The end of an error message: the known word nearest to `word`, or all of them."""
+    near = get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)
+    return f"; nearest known: {near[0]!r}" if near else f"; known: {', '.join(sorted(map(str, known)))}"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Model(Section):
+    """Where the base model comes from: `lab` trains it from scratch, else a model directory or a hub id."""
+
+    path: str = "lab"
+    revision: str | None = None
+    torch_dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class LabModel(Section):
+    """The lab's base model: a Llama from configuration, and the mix of languages that makes it English-dominant."""
+
+    hidden_size: int = 128
+    layers: int = 4
+    heads: int = 4
+    key_value_heads: int = 1
+    intermediate_size: int = 384
+    vocab_size: int = 2048
+    problems: int = 48000
+    threads: int | None = None
+    shares: dict[str, float] = Field(default_factory=dict, description="share of the mix by language; the rest is English")
+    answered_in_english: float = Field(0.7, ge=0, le=1)
+    without_steps: float = Field(0.25, ge=0, le=1)
+
+    @field_validator("shares")
+    @classmethod
+    def _leave_english_its_share(cls, shares):
+        for code in shares:
+            get_language(code)
+        if min(shares.values(), default=0) < 0 or sum(shares.values()) > 1:
+            raise ValueError(f"shares must be positive and sum to at most 1, not {sum(shares.values()):g}")
+        return shares
+
+
+_Operations = Annotated[int, Field(ge=1, le=6)]
+
+
+class Data(Section):
+    """Which problems, in which languages. Numbers are problems per language.
+
+    `eval_seed` draws the lab's evaluation problems. Settings are chosen on other seeds (LOG.md: 1000003), never on this one.
+    """
+
+    source: Literal["lab", "mgsm", "rows", "sp3f"] = "lab"
+    folder: str | None = None
+    languages: tuple[str, ...]
+    rl_languages: tuple[str, ...] | None = None
+    eval_languages: tuple[str, ...] | None = None
+    sft_problems: int = Field(gt=0)
+    sft_operations: tuple[_Operations, ...] = (2, 3, 4)
+    rl_problems: int = Field(gt=0)
+    rl_operations: tuple[_Operations, ...] = (2, 3, 4)
+    eval_problems: int = Field(gt=0)
+    eval_operations: tuple[_Operations, ...] | None = None
+    eval_seed: int = 2_000_003
+
+    @field_validator("languages", "rl_languages", "eval_languages")
+    @classmethod
+    def _known(cls, codes):
+        for code in codes or ():
+            get_language(code)
+        return codes
+
+
+class Rewards(Section):
+    """Weights of the four terms of the reward (SP3F: all 1), and the fidelity threshold."""
+
+    accuracy: float = 1.0
+    parseable: float = 1.0
+    fidelity: float = 1.0
+    win_rate: float = 1.0
+    threshold: float = Field(0.7, ge=0, le=1)
+
+
+class Judge(Section):
+    """The pairwise judge: its name, what it is shown beside the question, and which pairs it compares.
+
+    `calls` is the budget per group of the schedules `sampled` and `adaptive`. From `model` on, the fields are those of judges
+    that ask a language model (`api`, `local`). `temperature: null` and `max_tokens: null` send none, for models that accept
+    only their own; `extra` is sent as it stands. The fields after `extra` say how to ask, not what: see `measurement`.
+    """
+
+    name: Literal["alignment", "api", "local"] = "alignment"
+    privilege: Literal["none", "answer", "solution", "translated", "wrong"] = "solution"
+    schedule: Literal["all_ordered", "balanced", "sampled", "adaptive"] = "balanced"
+    calls: int | None = Field(None, gt=0)
+    model: str | None = None
+    temperature: float | None = Field(0.0, ge=0, le=2)  # ours: the same pair gets the same verdict, as far as a server can
+    max_tokens: int | None = Field(1024, gt=0)
+    logprobs: bool = False
+    extra: dict[str, Any] = Field(default_factory=dict)
+    overlap: int = Field(1, gt=0, description="parts of a step's completions, each judged while the next is generated")
+    concurrency: int = Field(32, gt=0)
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: float | None = Field(None, gt=0)
+    timeout_seconds: float = Field(120.0, gt=0)
+    max_retries: int = Field(5, ge=0)
+    retry_seconds: float = Field(300.0, gt=0, description="all tries of one request together")
+    failure_limit: float = Field(0.2, gt=0, le=1, description="share of the last `failure_window` requests")
+    failure_window: int = Field(200, gt=0)
+    patience_seconds: float = Field(900.0, ge=0, description="how long to wait for a failing endpoint before stopping")
+    max_usd: float | None = Field(None, gt=0, description="hard cap of one run")
+    max_calls: int | None = Field(None, gt=0, description="hard cap of one run")
+    price: tuple[float, float] | None = Field(None, description="USD per million tokens in and out; default: the table")
+    ledger: str = "runs/verdicts.sqlite"
+    offline: bool = Field(False, description="only what the ledger holds; never asks")
+    batch_size: int = Field(16, gt=0, description="of the judge `local`")
+
+    @model_validator(mode="after")
+    def _a_language_model_has_a_name(self):
+        if self.name in ("api", "local") and not self.model:
+            example = "gpt-4o-mini" if self.name == "api" else "a model directory, a hub id, or 'policy' for self-judging"
+            raise ValueError(f"the judge {self.name!r} needs judge.model, such as {example}")
+        if self.overlap > 1 and self.name != "api":
+            raise ValueError(f"judge.overlap is for the judge 'api', which works elsewhere; {self.name!r} works here")
+        if self.calls and self.schedule not in ("sampled", "adaptive"):
+            raise ValueError(f"judge.calls is for the schedules sampled and adaptive; {self.schedule!r} fixes its calls")
+        return self
+
+    def measurement(self) -> dict[str, Any]:
+        """The fields that decide verdicts. The others may change within a run: caps are raised, limits are lowered."""
+        return {name: value for name, value in self.model_dump().items() if name not in _HOW_TO_ASK}
+
+
+_HOW_TO_ASK = {
+    "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds", "max_retries", "retry_seconds", "failure_limit",
+    "failure_window", "patience_seconds", "max_usd", "max_calls", "price", "ledger", "offline", "batch_size",
+}  # fmt: skip
+
+
+_Action = Literal["off", "warn", "stop"]
+
+
+class Alarms(Section):
+    """What a training watches over the last `window` logged steps, and whether it warns or stops: see training/alarms.py."""
+
+    window: int = Field(20, gt=1)
+    nan: _Action = "stop"
+    collapse: _Action = "warn"
+    collapse_drop: float = Field(0.1, gt=0, le=1, description="of mean fidelity below its best window, while accuracy rose")
+    no_verdict: _Action = "warn"
+    no_verdict_share: float = Field(0.2, gt=0, le=1)
+    no_signal: _Action = "warn"
+    no_signal_share: float = Field(0.9, gt=0, le=1)
+    length: _Action = "warn"
+    length_factor: float = Field(3.0, gt=1, description="mean length against that of the first window")
+
+
+class Tracking(Section):
+    """Where a training can be watched: `report_to` (tensorboard, trackio, wandb; metrics.jsonl is always written), and samples."""
+
+    report_to: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ("tensorboard",)
+    samples_every: int = Field(10, ge=0, description="steps of GRPO between written completions; 0 for never")
+
+
+class Evaluation(Section):
+    """Sampling of the evaluation: `samples` per problem at `temperature` and `top_p`, and one greedy answer."""
+
+    samples: int = Field(8, gt=0)
+    temperature: float = Field(0.7, gt=0)
+    top_p: float = Field(0.8, gt=0, le=1)
+    max_new_tokens: int = Field(2048, gt=0)
+    batch_size: int = Field(128, gt=0)
+
+
+class Launch(Section):
+    """In how many processes SFT and GRPO train: one per GPU. `single` is this process; the others start `accelerate launch`.
+
+    `accelerate` is a file of profiles/accelerate (or the path of one's own). Mixed precision is that of the section's `bf16`.
+    """
+
+    accelerate: str = "single"
+    processes: int = Field(1, gt=0, description="over all machines")
+    machines: int = Field(1, gt=0, description="more than one: inside a SLURM job, through srun")
+    port: int = Field(0, ge=0, description="of the first process; 0: any that is free (one machine only)")
+    gpu_memory_gb: float | None = Field(None, gt=0, description="for --dry-run; default: what this machine's GPU has")
+    grace_seconds: float = Field(240.0, gt=0, description="after a signal, for finishing the step and saving")
+
+    @property
+    def file(self) -> Path:
+        """The accelerate configuration."""
+        return (
+            Path(self.accelerate) if self.accelerate.endswith(".yaml") else FOLDER / "accelerate" / f"{self.accelerate}.yaml"
+        )
+
+    @model_validator(mode="after")
+    def _processes_fit(self):
+        if not self.file.is_file():
+            known = [path.stem for path in (FOLDER / "accelerate").glob("*.yaml")]
+            raise ValueError(f"accelerate: there is no configuration {self.accelerate!r}{nearest(self.accelerate, known)}")
+        if self.processes % self.machines:
+            raise ValueError(f"processes ({self.processes}) must be a multiple of machines ({self.machines})")
+        if self.accelerate == "single" and self.processes > 1:
+            raise ValueError(f"'single' is one process, not {self.processes}; set launch.accelerate to ddp, fsdp2 or zero3")
+        if self.accelerate == "ddp" and self.processes < 2:
+            raise ValueError("'ddp' needs at least 2 processes; set launch.processes, or launch.accelerate to single")
+        return self

@@ -1,0 +1,91 @@
+"""The model card beside each final checkpoint: `README.md` in the folder of its stage, next to `model/`.
+
+It says what somebody who finds the model must know: data and languages, what was rewarded, which judge with which prompt and what
+it cost, the settings, and the results with their intervals. Written when the training ends, and again with results when the
+model has been evaluated. It is no output of the stage: money and dates differ between equal runs, the weights do not.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from sp3f_lib.judges.ledger import Ledger, Spent
+from sp3f_lib.judges.prompts import VERSION
+from sp3f_lib.judges.recorded import run_label
+from sp3f_lib.profiles import Profile
+from sp3f_lib.runs import read_manifest, write_text
+
+CARD = "README.md"
+_METHODS = {
+    "base": "the base model",
+    "sft": "supervised fine-tuning on translated English solutions (stage 1 of SP3F)",
+    "rlvr": "GRPO with verifiable rewards alone (no judge)",
+    "judge_unprivileged": "GRPO with a pairwise judge that does not see the reference",
+    "sp3f": "SP3F: GRPO with a privileged pairwise judge",
+    "judge_only": "GRPO with the privileged pairwise judge alone",
+}
+
+
+def write_card(
+    stage: Path, profile: Profile, method: str, languages: dict[str, int], results: pd.DataFrame | None = None
+) -> Path:
+    """Writes the card of `method` into the folder of its stage; `languages` maps each to its number of training rows.
+
+    `results` is `evaluation.evaluate.table(samples, ("lang",))`, or None before the evaluation.
+    """
+    path = stage / CARD
+    write_text(path, card(stage, profile, method, languages, results))
+    return path
+
+
+def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], results: pd.DataFrame | None) -> str:
+    """The text of the card."""
+    manifest, trained = read_manifest(stage) or {}, profile.sft if method == "sft" else profile.grpo
+    head = {
+        "language": sorted(languages),
+        "library_name": "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["multilingual", "reasoning", method],
+    }
+    if profile.model.path != "lab":
+        head["base_model"] = profile.model.path
+    parts = [
+        f"---\n{yaml.safe_dump(head, sort_keys=False).strip()}\n---\n",
+        f"# {profile.name} / {method} / {profile.regime}, seed {profile.seed}\n",
+        f"Made by {_METHODS.get(method, method)} ([arXiv 2601.18722](https://arxiv.org/abs/2601.18722)), with sp3f-lib "
+        f"at commit {manifest.get('git_commit') or 'unknown'}.\n",
+        "## Data\n",
+        f"Source: `{profile.data.source}`. Training rows by language: "
+        + ", ".join(f"{lang} {count}" for lang, count in sorted(languages.items()))
+        + ".\n",
+    ]
+    if method not in ("base", "sft"):
+        weights = profile.rewards.model_dump()
+        parts += ["## Rewards\n", ", ".join(f"{name} {value:g}" for name, value in weights.items()) + ".\n"]
+        if profile.rewards.win_rate:
+            parts += ["## Judge\n", _judge(stage, profile) + "\n"]
+    parts += ["## Settings\n", "```yaml\n" + yaml.safe_dump(trained, sort_keys=False).strip() + "\n```\n"]
+    parts += ["## Results\n", _results(results) if results is not None else "Not evaluated yet.\n"]
+    if versions := manifest.get("versions"):
+        parts += ["## Made with\n", ", ".join(f"{name} {version}" for name, version in versions.items()) + ".\n"]
+    return "\n".join(parts)
+
+
+def _judge(stage: Path, profile: Profile) -> str:
+    judge = profile.judge
+    said = f"`{judge.model or judge.name}`, shown: {judge.privilege}; schedule {judge.schedule}"
+    if judge.name == "alignment":
+        return said + ". Embedded, no prompt, no cost."
+    spent = Ledger(judge.ledger).spent(run_label(stage)) if Path(judge.ledger).is_file() else Spent()
+    priced = f"{spent.usd:.2f} USD" + (f" and {spent.unpriced} calls of unknown price" if spent.unpriced else "")
+    tokens = f"{spent.tokens_in:,} tokens in, {spent.tokens_out:,} out"
+    return f"{said}; prompt {VERSION}. {spent.calls:,} calls ({spent.failed:,} more failed), {tokens}, {priced}."
+
+
+def _results(results: pd.DataFrame) -> str:
+    lines = ["| language | metric | % | 95 % interval | problems | answers |", "| --- | --- | --- | --- | --- | --- |"]
+    for row in results.sort_values(["metric", "lang"]).itertuples():
+        span = f"{100 * row.low:.1f} to {100 * row.high:.1f}"
+        lines.append(f"| {row.lang} | {row.metric} | {100 * row.mean:.1f} | {span} | {row.problems} | {row.answers} |")
+    return "\n".join(lines) + "\n\nIntervals are over problems; they do not cover what another training seed would change.\n"
