@@ -30,6 +30,7 @@ from sp3f_lib.runs import atomic_path
 PREFERENCES = {"A": 1.0, "B": 0.0, "tie": 0.5}
 # What a call came to. All but the last are answers: paid for and final.
 STATUSES = ("verdict", "unreadable", "cut off", "refused", "failed")
+AT_STEP = " at step "  # in the name of a judge that is a policy in training
 _AT_ONCE = 500  # keys in one query; SQLite allows 999 variables in old builds
 
 
@@ -170,13 +171,17 @@ class Ledger:
         return None if row[0] is None else row
 
     def table(self):
-        """A pandas table, a row for each run and judge: calls, verdicts, failures, tokens, USD."""
+        """A pandas table, a row for each run and judge: calls, verdicts, failures, tokens, USD.
+
+        A policy that judges itself is one judge, whatever the step.
+        """
         import pandas as pd
 
+        judge = f"iif(instr(judge, '{AT_STEP}'), substr(judge, 1, instr(judge, '{AT_STEP}') - 1), judge)"
         query = (
-            "SELECT run, judge, prompt, level, COUNT(*) AS calls, SUM(status = 'verdict') AS verdicts, "
+            f"SELECT run, {judge} AS judge, prompt, level, COUNT(*) AS calls, SUM(status = 'verdict') AS verdicts, "
             "SUM(status = 'failed') AS failed, SUM(tokens_in) AS tokens_in, SUM(tokens_out) AS tokens_out, "
-            "ROUND(SUM(usd), 4) AS usd, MAX(asked) AS last FROM calls GROUP BY run, judge, prompt, level ORDER BY last"
+            "ROUND(SUM(usd), 4) AS usd, MAX(asked) AS last FROM calls GROUP BY 1, 2, 3, 4 ORDER BY last"
         )
         return pd.read_sql_query(query, self._db)
 

@@ -11,7 +11,7 @@ writes as a judge is never trained on.
 import time
 
 from sp3f_lib.judges.base import JudgeError, Pair
-from sp3f_lib.judges.ledger import Entry, Ledger
+from sp3f_lib.judges.ledger import AT_STEP, Entry, Ledger
 from sp3f_lib.judges.prompts import messages
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.sections import Judge as Settings
@@ -32,7 +32,7 @@ class LocalJudge(RecordedJudge):
     @property
     def model(self) -> str:
         """The model's path; for the policy, the run and the step too."""
-        return self.settings.model if self._step is None else f"{POLICY} of {self.run} at step {self._step}"
+        return self.settings.model if self._step is None else f"{POLICY} of {self.run}{AT_STEP}{self._step}"
 
     def bind(self, model, tokenizer, step: int) -> None:
         """For self-judging: the policy as it is at `step`."""

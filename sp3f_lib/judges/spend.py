@@ -52,6 +52,8 @@ def price_of(settings: Settings) -> Price | None:
 
     A provider's prefix and a date at the end do not matter: `openai/gpt-4o-mini-2024-07-18` is `gpt-4o-mini`.
     """
+    if settings.name == "local":
+        return Price(0.0, 0.0, 0.0, "ever: it runs here")
     if settings.price:
         return Price(*settings.price, settings.price[0], "the profile")
     row = _table().get(_DATED.sub("", (settings.model or "").rsplit("/", 1)[-1]))
@@ -137,8 +139,12 @@ class Forecast:
 
     def __str__(self) -> str:
         price = "price unknown (judge.price)" if self.usd is None else f"{self.usd:,.2f} USD"
-        tokens = f"{self.tokens_in / 1e6:,.1f} M tokens in, {self.tokens_out / 1e6:,.1f} M out"
+        tokens = f"{_short(self.tokens_in)} tokens in, {_short(self.tokens_out)} out"
         return f"at most {self.calls:,} calls, {tokens}, {price} ({self.basis})"
+
+
+def _short(number: int) -> str:
+    return f"{number / 1e6:,.1f} M" if number >= 1e6 else f"{number:,}"
 
 
 def forecast(

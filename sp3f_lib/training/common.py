@@ -230,12 +230,15 @@ class Recorder(TrainerCallback):
         rate = (time.monotonic() - self.began) / (state.global_step - self.first)
         left = rate * (state.max_steps - state.global_step)
         shown = [f"{name} {state.log_history[-1][key]:.2f}" for key, name in _SHOWN if _logged(state, key)]
+        if state.log_history and (missing := state.log_history[-1].get("judge/no_verdict", 0.0)) > _MISSING:
+            shown.append(f"no verdict {missing:.0%}")
         print(
             f"{self.label}: step {state.global_step}/{state.max_steps}, {', '.join([*shown, f'{left:.0f} s left'])}",
             flush=True,
         )
 
 
+_MISSING = 0.01  # share of comparisons without a verdict from which it is said
 _SHOWN = (
     ("loss", "loss"),
     ("rewards/accuracy/mean", "accuracy"),

@@ -58,7 +58,7 @@ def test_a_forecast_from_the_length_of_the_texts():
     # 32 x 56 calls of 420 + (1400 + 2 x 700) / 3.5 = 1220 tokens, and 250 out.
     assert (found.calls, found.tokens_in, found.tokens_out) == (1792, 1792 * 1220, 1792 * 250)
     assert found.usd == pytest.approx((1792 * 1220 * 0.15 + 1792 * 250 * 0.60) / 1e6)
-    assert str(found).startswith("at most 1,792 calls, 2.2 M tokens in, 0.4 M out, 0.60 USD (estimated")
+    assert str(found).startswith("at most 1,792 calls, 2.2 M tokens in, 448,000 out, 0.60 USD (estimated")
     assert "prices as of 2026-06-20" in str(found)
 
 

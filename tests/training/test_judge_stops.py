@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
+
+from sp3f_lib.judges.ledger import Ledger
 
 TOY = Path(__file__).parents[1] / "toy.yaml"
 REPOSITORY = Path(__file__).parents[2]
@@ -31,8 +34,22 @@ def servers():
         process.kill()
 
 
-def train(folder: Path, server: str, *more: str) -> subprocess.CompletedProcess:
-    folder.mkdir(exist_ok=True)
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    """The stages before the judge, made once."""
+    folder = tmp_path_factory.mktemp("prepared")
+    command = [sys.executable, "-m", "sp3f_lib", "sft", "--profile", str(TOY)]
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "runs"
+
+
+def train(prepared: Path, folder: Path, server: str, *more: str) -> subprocess.CompletedProcess:
+    """One training in `folder`; a name that is set twice has the last value."""
+    if not (folder / "runs").is_dir():
+        shutil.copytree(prepared, folder / "runs")
     judge = {"LLM_API_URL": f"{server}/v1", "LLM_API_KEY": "sk-secret", "NO_PROXY": "127.0.0.1"}
     command = [sys.executable, "-m", "sp3f_lib", "grpo", "--profile", str(TOY), "--arm", "sp3f", *API, *more]
     environment = os.environ | judge | {"PYTHONPATH": str(REPOSITORY)}
@@ -49,14 +66,14 @@ def stats(server: str) -> dict:
         return json.load(reply)
 
 
-def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twice(tmp_path, servers):
+def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twice(tmp_path, servers, prepared):
     calm, capped = servers(), servers()
-    done = train(tmp_path / "calm", calm)
+    done = train(prepared, tmp_path / "calm", calm)
     assert done.returncode == 0, done.stderr
     assert "at most 72 calls" in done.stdout and "USD" in done.stdout
     needed = sum(stats(calm)["paid"])
 
-    stopped = train(tmp_path / "capped", capped, "--set", "judge.max_calls=30")
+    stopped = train(prepared, tmp_path / "capped", capped, "--set", "judge.max_calls=30")
     assert stopped.returncode == 1
     assert "judge.max_calls: all 30 calls of this run are spent" in stopped.stderr
     assert "Traceback" not in stopped.stderr
@@ -65,9 +82,9 @@ def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twi
     steps = len((run / "metrics.jsonl").read_text().splitlines())
     assert steps > 0 and int(last.read_text()) == steps  # the last finished step, not the last that save_steps asks for
 
-    stopped = train(tmp_path / "capped", capped, "--set", "judge.max_calls=50")
+    stopped = train(prepared, tmp_path / "capped", capped, "--set", "judge.max_calls=50")
     assert stopped.returncode == 1
-    done = train(tmp_path / "capped", capped, "--set", "judge.max_calls=500")
+    done = train(prepared, tmp_path / "capped", capped, "--set", "judge.max_calls=500")
     assert done.returncode == 0, done.stderr
     assert f"goes on from step {steps}" in stopped.stdout
     assert sum(stats(capped)["paid"]) == needed
@@ -75,19 +92,31 @@ def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twi
     assert len(results(tmp_path / "calm")) == 2
 
 
-def test_a_judge_that_only_fails_stops_the_training_and_says_why(tmp_path, servers):
+def test_a_judge_that_only_fails_stops_the_training_and_says_why(tmp_path, servers, prepared):
     broken = servers("--faults", "1", "--kinds", "500")
     quick = ["--set", "judge.max_retries=0", "--set", "judge.failure_window=8", "--set", "judge.patience_seconds=0"]
-    stopped = train(tmp_path, broken, *quick)
+    stopped = train(prepared, tmp_path, broken, *quick)
     assert stopped.returncode == 1
     assert "gave no verdict" in stopped.stderr and "InternalServerError 500" in stopped.stderr
     assert not list(tmp_path.glob("runs/toy/sp3f-*/*/model"))
 
 
-def test_failures_below_the_limit_are_no_verdicts_and_are_counted(tmp_path, servers):
+def test_failures_below_the_limit_are_no_verdicts_and_are_counted(tmp_path, servers, prepared):
     shaky = servers("--faults", "0.3", "--kinds", "500")
-    done = train(tmp_path, shaky, "--set", "judge.max_retries=0", "--set", "judge.failure_limit=1")
+    done = train(prepared, tmp_path, shaky, "--set", "judge.max_retries=0", "--set", "judge.failure_limit=1")
     assert done.returncode == 0, done.stderr
     (metrics,) = tmp_path.glob("runs/toy/sp3f-*/*/metrics.jsonl")
     missing = [json.loads(line)["judge/no_verdict"] for line in metrics.read_text().splitlines()]
     assert 0 < sum(missing) / len(missing) < 0.6
+
+
+def test_the_policy_judges_itself(tmp_path, prepared):
+    own = ["--set", "judge.name=local", "--set", "judge.model=policy", "--set", "judge.max_tokens=4"]
+    done = train(prepared, tmp_path, "http://127.0.0.1:1", *own)
+    assert done.returncode == 0, done.stderr
+    # An untaught model writes no verdict: its win rates say nothing, and that is said.
+    assert "no verdict 100%" in done.stdout
+    ledger = Ledger(tmp_path / "runs" / "verdicts.sqlite")
+    table = ledger.table()
+    assert len(table) == 1 and table.judge[0].startswith("policy of sp3f-warm/")
+    assert table.calls[0] == table.calls.sum() > 30
