@@ -10,7 +10,8 @@
    for everyone, which cancels in the advantage. A judge that cannot go on (failing endpoint, cap reached) stops the training
    at a checkpoint of the last finished step.
 3. An API judge is asked as soon as completions are there, while other work goes on: see early.py.
-4. What the paper argues about is measured: groups without a correct answer, and groups without any signal.
+4. Prompts are shuffled by seed and epoch, so that a run resumed in a later epoch sees what it would have seen.
+5. What the paper argues about is measured: groups without a correct answer, and groups without any signal.
 
 TRL's defaults are not the paper's: the profiles set `loss_type: dr_grpo`, `scale_rewards: none`, `beta: 0`, `epsilon: 0.2`,
 `epsilon_high: 0.28`, and bf16 and gradient checkpointing explicitly.
@@ -23,6 +24,7 @@ from pathlib import Path
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
 from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.utils import RepeatSampler
 
 from sp3f_lib.data.schema import english_question, problem_id
 from sp3f_lib.judges import make_judge
@@ -51,6 +53,18 @@ def win_rate(completions, **_) -> list[float]:
     return [NO_VERDICT] * len(completions)
 
 
+class EpochSampler(RepeatSampler):
+    """TRL's sampler, shuffled anew in each epoch by seed and epoch.
+
+    TRL's own draws on one stream over all epochs, which a run that goes on in a later epoch has at its beginning: it would see
+    other prompts than a run that nobody disturbed.
+    """
+
+    def set_epoch(self, epoch: int) -> None:
+        if self.shuffle:
+            self.generator.manual_seed(self.seed + epoch)
+
+
 class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
     """GRPOTrainer whose last reward, if there is a `judge`, is the win rate within the group.
 
@@ -61,6 +75,12 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
         super().__init__(*args, **kwargs)
         self.judge, self.judge_settings, self.samples_every = judge, judge_settings, samples_every
         self._judging, self._asked_early, self._judged = None, False, []
+
+    def _get_train_sampler(self, dataset=None):
+        plain = super()._get_train_sampler(dataset)
+        return EpochSampler(
+            plain.data_source, plain.mini_repeat_count, plain.batch_size, plain.repeat_count, plain.shuffle, plain.seed
+        )
 
     def _generate_and_score_completions(self, inputs):
         self._inputs, self._asked_early = inputs, False

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import Dataset
-from trl import GRPOConfig
+from trl import GRPOConfig, GRPOTrainer
 
 from sp3f_lib.data.lab import Event, Problem
 from sp3f_lib.data.sources import lab_rows
@@ -122,3 +122,18 @@ def test_the_settings_are_those_of_dr_grpo(trainer):
     assert trainer.model.dtype == torch.float32
     assert not trainer.args.bf16
     assert not trainer.args.gradient_checkpointing
+
+
+def test_each_epoch_has_an_order_of_its_own_that_does_not_depend_on_the_epochs_before(trainer):
+    rows = Dataset.from_list([trainer.train_dataset[0]] * 40)
+    undisturbed, resumed = trainer._get_train_sampler(rows), trainer._get_train_sampler(rows)
+    orders = []
+    for epoch in range(3):
+        undisturbed.set_epoch(epoch)
+        orders.append(list(undisturbed))
+    resumed.set_epoch(2)
+    assert list(resumed) == orders[2]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    # The first epoch is TRL's own.
+    assert orders[0] == list(GRPOTrainer._get_train_sampler(trainer, rows))
+    assert sorted(set(orders[1])) == list(range(40))
