@@ -70,11 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _dry_run(options) -> int:
-    from sp3f_lib.stages import ARMS, RUNS, apply_arm, check_method
+    from sp3f_lib.stages import ARMS, RUNS, apply_arm, check_method, check_model
     from sp3f_lib.training.checks import check_settings
     from sp3f_lib.training.plan import dry_run
 
     profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
+    check_model(profile)
     if options.verb != "sft" and check_method(options.arm) in ARMS:
         profile = apply_arm(profile, options.arm)
     if options.verb != "evaluate":
@@ -119,7 +120,9 @@ def _judge(options) -> int:
 
     chosen = {"judge.name": options.judge, "judge.privilege": options.level}
     profile = load_profile(options.profile, _overrides(options.set) | {k: v for k, v in chosen.items() if v})
-    out = options.out or options.pairs.with_suffix(".verdicts.jsonl")
+    judge = profile.judge
+    named = f"{(judge.model or judge.name).replace('/', '_')}-{judge.privilege}"
+    out = options.out or options.pairs.with_suffix(f".{named}.jsonl")
     judge_file(options.pairs, profile.judge, out)
     return 0
 
@@ -181,7 +184,7 @@ def _judge_verbs(verbs) -> None:
     judge.add_argument("--judge", help="alignment (embedded), api, or local; default: the profile's")
     judge.add_argument("--level", help="what the judge is shown: none, answer, solution, translated, wrong")
     judge.add_argument("--profile", default="lab", help=f"{', '.join(profile_names())}, or a .yaml file")
-    judge.add_argument("--out", type=Path, help="where verdicts are written (default: PAIRS.verdicts.jsonl)")
+    judge.add_argument("--out", type=Path, help="where verdicts are written (default: PAIRS.<judge>-<level>.jsonl)")
     ledger = verbs.add_parser("ledger", help="what judges were asked and what it cost, by run")
     ledger.add_argument("path", type=Path, nargs="?", default=Path("runs/verdicts.sqlite"))
     ledger.add_argument("--export", type=Path, metavar="FILE.parquet", help="write all calls as parquet")

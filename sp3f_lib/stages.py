@@ -43,7 +43,7 @@ def check_method(method: str) -> str:
 
 def data(profile: Profile) -> Path:
     """The rows of the three splits: `sft.parquet`, `rl.parquet`, `eval.parquet`."""
-    _check_model(profile)
+    check_model(profile)
 
     def work(directory: Path) -> None:
         from sp3f_lib.data.sources import load_splits
@@ -64,7 +64,7 @@ def data(profile: Profile) -> Path:
 
 def base(profile: Profile) -> Path | str:
     """The base model: the lab's own (trained here), or the directory or hub id that the profile names."""
-    _check_model(profile)
+    check_model(profile)
     if profile.model.path != "lab":
         return profile.model.path
     check_settings(profile, "base")
@@ -207,7 +207,8 @@ def _how_trained(profile: Profile) -> dict:
     return found
 
 
-def _check_model(profile: Profile) -> None:
+def check_model(profile: Profile) -> None:
+    """`ProfileError` if the profile names a model directory that is not there."""
     path = profile.model.path
     if path != "lab" and _looks_like_a_path(path) and not Path(path).is_dir():
         raise ProfileError(f"model.path: there is no directory {path!r}; give a model directory, a hub id, or 'lab'")

@@ -18,7 +18,7 @@ import time
 from collections import Counter, deque
 from importlib.util import find_spec
 
-from sp3f_lib.judges.base import JudgeError, Pair
+from sp3f_lib.judges.base import BudgetError, JudgeError, Pair
 from sp3f_lib.judges.ledger import Entry, Ledger
 from sp3f_lib.judges.prompts import messages
 from sp3f_lib.judges.recorded import RecordedJudge
@@ -84,7 +84,7 @@ class ApiJudge(RecordedJudge):
 
         await asyncio.gather(*(work() for _ in range(min(self.settings.concurrency, len(left)))))
         if stopped:
-            raise stopped[0]
+            raise self.budget.explain(stopped[0]) if isinstance(stopped[0], BudgetError) else stopped[0]
 
     async def _one(self, key: str, pair: Pair) -> Entry:
         if found := self.ledger.find([key]):  # another process has paid for it in the meantime
@@ -169,6 +169,6 @@ class Health:
         """The message with which training stops."""
         after = f" after waiting {self.waited:.0f} s" if self.waited else ""
         return (
-            f"judge {judge}: {self.summary()}{after}. Training on this would be training on noise. Every verdict is kept; the "
-            "same command goes on from the last checkpoint. The limits are judge.failure_limit and judge.patience_seconds."
+            f"judge {judge}: {self.summary()}{after}. Every verdict is kept, and the same command goes on where it was. The limits "
+            "are judge.failure_limit and judge.patience_seconds."
         )

@@ -29,7 +29,8 @@ def endpoint() -> tuple[str, str]:
         raise JudgeError(f"{URL} must be an address that starts with http:// or https://")
     if not (key.isascii() and key.isprintable()):
         raise JudgeError(f"{KEY} holds characters that no key has; was it copied in full, and nothing else?")
-    return url, key
+    # As an address is often copied; what is asked is always <address>/chat/completions.
+    return url.rstrip("/").removesuffix("/chat/completions"), key
 
 
 def _is_address(url: str) -> bool:

@@ -23,8 +23,8 @@ from sp3f_lib.judges.base import Pair
 from sp3f_lib.judges.ledger import Ledger, request_key
 from sp3f_lib.judges.privilege import wrong_solution
 from sp3f_lib.judges.recorded import RecordedJudge
-from sp3f_lib.judges.spend import forecast
-from sp3f_lib.runs import write_text
+from sp3f_lib.judges.spend import cap_note, forecast
+from sp3f_lib.runs import content_hash, write_text
 from sp3f_lib.sections import Judge as Settings
 
 _SHOWN = {"answer": "answer", "solution": "solution", "translated": "translated_solution", "wrong": "wrong_solution"}
@@ -47,8 +47,9 @@ def read_pairs(path: Path, level: str) -> tuple[list[Pair], list[str | None]]:
             line = {"wrong_solution": wrong_solution(line["solution"])} | line
         wanted = ["question", "response_a", "response_b", *([_SHOWN[level]] if level in _SHOWN else [])]
         for field in wanted:
-            if not isinstance(line.get(field), str):
-                found = "is missing" if line.get(field) is None else f"must be text, not {type(line[field]).__name__}"
+            given = line.get(field)
+            if not isinstance(given, str) or not (given.strip() or field.startswith("response")):
+                found = f"must be text, not {type(given).__name__}" if given else "is missing"
                 raise RowError(f"{place}: field {field!r} {found}; the line has {sorted(line)}")
         if line.get("better") not in ("A", "B", None):
             raise RowError(f"{place}: field 'better' must be A or B, not {line['better']!r}")
@@ -70,7 +71,9 @@ def judge_file(path: Path, settings: Settings, out: Path) -> pd.DataFrame:
     both = [asked for pair in pairs for asked in (pair, _turned(pair))]
     with tqdm(total=len(both), desc="judge", unit="verdict", disable=None) as bar:
         judge = make_judge(
-            settings, f"judge {path.name}", _Counting(settings.ledger, bar) if settings.name != "alignment" else None
+            settings,
+            f"judge {path.name} {content_hash(str(path.resolve()))[:6]}",
+            _Counting(settings.ledger, bar) if settings.name != "alignment" else None,
         )
         if isinstance(judge, RecordedJudge):
             keys = {request_key(pair, judge.model, judge.endpoint, judge.sampling): pair for pair in both}
@@ -149,4 +152,5 @@ def _cost(judge: RecordedJudge, new: list[Pair]) -> str:
     responses = sum(len((pair.response_a + pair.response_b).encode(errors="replace")) for pair in new) / len(new) / 2
     # A group of two, each pair once: as many calls as pairs.
     plain = judge.settings.model_copy(update={"schedule": "balanced", "calls": None})
-    return str(forecast(plain, len(new), 2, text, responses, judge.ledger))
+    expected = forecast(plain, len(new), 2, text, responses, judge.ledger)
+    return f"{expected}{cap_note(judge.settings, expected)}"

@@ -72,6 +72,7 @@ class Spent:
     tokens_out: int = 0
     usd: float = 0.0
     unpriced: int = 0
+    verdicts: int = 0
 
 
 _COLUMNS = [field.name for field in fields(Entry)]
@@ -159,7 +160,7 @@ class Ledger:
         row = self._db.execute(
             "SELECT COUNT(*) FILTER (WHERE status != 'failed'), COUNT(*) FILTER (WHERE status = 'failed'), "
             "COALESCE(SUM(tokens_in), 0), COALESCE(SUM(tokens_out), 0), COALESCE(SUM(usd), 0.0), "
-            f"COUNT(*) FILTER (WHERE usd IS NULL) FROM calls {where}",
+            f"COUNT(*) FILTER (WHERE usd IS NULL), COUNT(*) FILTER (WHERE status = 'verdict') FROM calls {where}",
             given,
         ).fetchone()
         return Spent(*row)

@@ -9,6 +9,7 @@ writes as a judge is never trained on.
 """
 
 import time
+from pathlib import Path
 
 from sp3f_lib.judges.base import JudgeError, Pair
 from sp3f_lib.judges.ledger import AT_STEP, Entry, Ledger
@@ -111,6 +112,8 @@ class LocalJudge(RecordedJudge):
             raise JudgeError(
                 "judge.model=policy judges with the model in training; outside of training give a model directory"
             )
+        if self.settings.model.startswith((".", "/", "~")) and not Path(self.settings.model).is_dir():
+            raise JudgeError(f"the judge 'local': there is no directory {self.settings.model!r} (judge.model)")
         try:
             model, tokenizer = load_model(self.settings.model)
         except ValueError as error:

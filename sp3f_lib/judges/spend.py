@@ -95,13 +95,11 @@ class Budget:
         most = self.price.usd(2 * prompt_bytes, longest_reply(settings) or 0) if self.price else 0.0
         while settings.max_usd is not None and self.usd + self._reserved + most > settings.max_usd:
             if not self._flying:
-                raise BudgetError(
-                    self._message(f"judge.max_usd: the next call could pass the cap of {settings.max_usd:g} USD")
-                )
+                raise BudgetError(f"judge.max_usd: the next call could pass the cap of {settings.max_usd:g} USD")
             self._waiting.append(asyncio.get_running_loop().create_future())
             await self._waiting[-1]
         if settings.max_calls is not None and self.calls >= settings.max_calls:
-            raise BudgetError(self._message(f"judge.max_calls: all {settings.max_calls} calls of this run are spent"))
+            raise BudgetError(f"judge.max_calls: all {settings.max_calls} calls of this run are spent")
         self.calls, self._flying, self._reserved = self.calls + 1, self._flying + 1, self._reserved + most
         return most
 
@@ -114,16 +112,11 @@ class Budget:
             if not turn.done():
                 turn.set_result(None)
 
-    def room_for(self, calls: int, usd: float) -> bool:
-        """Whether `calls` more, for `usd` in all, stay below the caps."""
-        settings = self.settings
-        enough = settings.max_calls is None or self.calls + calls <= settings.max_calls
-        return enough and (settings.max_usd is None or self.usd + usd <= settings.max_usd)
-
-    def _message(self, what: str) -> str:
-        return (
-            f"{what} ({self.calls} calls and {self.usd:.4f} USD so far). Every verdict is kept. Raise the cap and run the same "
-            "command again: it goes on from the last checkpoint and pays nothing twice."
+    def explain(self, error: BudgetError) -> BudgetError:
+        """The error with what has been spent, to be raised when the calls in flight have ended."""
+        return BudgetError(
+            f"{error} ({self.calls} calls and {self.usd:.4f} USD so far). Every verdict is kept. Raise the cap and run the same "
+            "command again: it goes on where it was and pays nothing twice."
         )
 
 
@@ -138,9 +131,18 @@ class Forecast:
     basis: str
 
     def __str__(self) -> str:
-        price = "price unknown (judge.price)" if self.usd is None else f"{self.usd:,.2f} USD"
+        price = "price unknown (judge.price)" if self.usd is None else f"{self.usd:,.{2 if self.usd >= 1 else 4}f} USD"
         tokens = f"{_short(self.tokens_in)} tokens in, {_short(self.tokens_out)} out"
         return f"at most {self.calls:,} calls, {tokens}, {price} ({self.basis})"
+
+
+def cap_note(settings: Settings, expected: Forecast) -> str:
+    """A sentence to put behind a forecast that a cap will not let happen; empty otherwise."""
+    if settings.max_usd is not None and (expected.usd or 0.0) > settings.max_usd:
+        return f"; judge.max_usd stops it at {settings.max_usd:g} USD"
+    if settings.max_calls is not None and expected.calls > settings.max_calls:
+        return f"; judge.max_calls stops it at {settings.max_calls:,} calls"
+    return ""
 
 
 def _short(number: int) -> str:

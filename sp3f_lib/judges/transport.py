@@ -111,7 +111,7 @@ class Transport:
                     began = time.monotonic()
                     async with asyncio.timeout(min(settings.timeout_seconds, max(ends - began, 0.0))):
                         response = await self._client.post(
-                            f"{self._client.base_url}chat/completions",
+                            f"{str(self._client.base_url).rstrip('/')}/chat/completions",
                             content=content,
                             cast_to=raw_response(),
                             options=post_options(),

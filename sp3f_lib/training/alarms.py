@@ -5,7 +5,7 @@
 | `nan`        | loss, gradient norm or reward is not a number (at once, not over a window)                                |
 | `collapse`   | mean fidelity lies `collapse_drop` below its best window, and mean accuracy above that window's: the model |
 |              | has found that it is more often right in another language                                              |
-| `no_verdict` | the judge gave no verdict in more than `no_verdict_share` of the comparisons                           |
+| `no_verdict` | the judge gave no verdict in more than `no_verdict_share` of the comparisons (from the fifth step on)       |
 | `no_signal`  | in more than `no_signal_share` of the groups all rewards are equal, so nothing is learnt from them         |
 | `length`     | completions are `length_factor` times as long as in the first window, or that much shorter             |
 
@@ -22,6 +22,7 @@ from sp3f_lib.runs import StageError
 from sp3f_lib.sections import Alarms
 
 _FIDELITY, _ACCURACY = "rewards/fidelity/mean", "rewards/accuracy/mean"
+_FEW = 5  # steps
 _NUMBERS = ("loss", "grad_norm", "reward")
 
 
@@ -30,12 +31,15 @@ def raised(rows: Sequence[dict], alarms: Alarms) -> dict[str, str]:
     found = {}
     if bad := [name for name in _NUMBERS if not math.isfinite(rows[-1].get(name, 0.0))]:
         found["nan"] = f"{bad[0]} is {rows[-1][bad[0]]} at step {rows[-1].get('step')}; try a lower learning rate"
-    if len(rows) < alarms.window:
-        return found
-    if share := _above(rows, "judge/no_verdict", alarms.window, alarms.no_verdict_share):
+    # A judge that says nothing is noticed early: it costs, and nothing is learnt from it.
+    if len(rows) >= min(_FEW, alarms.window) and (
+        share := _above(rows, "judge/no_verdict", min(len(rows), alarms.window), alarms.no_verdict_share)
+    ):
         found["no_verdict"] = (
             f"the judge gave no verdict in {share:.0%} of the comparisons; look at the reasons in the ledger"
         )
+    if len(rows) < alarms.window:
+        return found
     if share := _above(rows, "groups/no_signal", alarms.window, alarms.no_signal_share):
         found["no_signal"] = f"in {share:.0%} of the groups all rewards are equal; the problems are too easy, or too hard"
     if len(rows) < 2 * alarms.window:

@@ -65,7 +65,10 @@ def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], 
         parts += ["## Rewards\n", ", ".join(f"{name} {value:g}" for name, value in weights.items()) + ".\n"]
         if profile.rewards.win_rate:
             parts += ["## Judge\n", _judge(stage, profile) + "\n"]
-    parts += ["## Settings\n", "```yaml\n" + yaml.safe_dump(trained, sort_keys=False).strip() + "\n```\n"]
+    how = {"lora": profile.lora} if profile.lora else {}
+    how |= {"launch": profile.launch.model_dump(include={"accelerate", "processes"})}
+    settings = yaml.safe_dump(trained | how, sort_keys=False).strip()
+    parts += ["## Settings\n", f"Base model: `{profile.model.path}`.\n\n```yaml\n{settings}\n```\n"]
     parts += ["## Results\n", _results(results) if results is not None else "Not evaluated yet.\n"]
     if versions := manifest.get("versions"):
         parts += ["## Made with\n", ", ".join(f"{name} {version}" for name, version in versions.items()) + ".\n"]
@@ -80,7 +83,8 @@ def _judge(stage: Path, profile: Profile) -> str:
     spent = Ledger(judge.ledger).spent(run_label(stage)) if Path(judge.ledger).is_file() else Spent()
     priced = f"{spent.usd:.2f} USD" + (f" and {spent.unpriced} calls of unknown price" if spent.unpriced else "")
     tokens = f"{spent.tokens_in:,} tokens in, {spent.tokens_out:,} out"
-    return f"{said}; prompt {VERSION}. {spent.calls:,} calls ({spent.failed:,} more failed), {tokens}, {priced}."
+    calls = f"{spent.calls:,} calls, {spent.verdicts:,} of them with a verdict ({spent.failed:,} more failed)"
+    return f"{said}; prompt {VERSION}. {calls}, {tokens}, {priced}."
 
 
 def _results(results: pd.DataFrame) -> str:

@@ -33,7 +33,7 @@ from sp3f_lib.judges.groups import Group
 from sp3f_lib.judges.pairs import calls_per_group
 from sp3f_lib.judges.privilege import privileged_text
 from sp3f_lib.judges.recorded import RecordedJudge, run_label
-from sp3f_lib.judges.spend import forecast
+from sp3f_lib.judges.spend import cap_note, forecast
 from sp3f_lib.profiles import Profile
 from sp3f_lib.rewards.pairwise import flips
 from sp3f_lib.rewards.verifiable import verifiable_terms
@@ -150,7 +150,9 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
             {
                 "id": problem_id({"query": row["question"], "extra_info": row["extra_info"]}),
                 "lang": row["extra_info"]["lang"],
+                "gold": row["reward_model"]["ground_truth"],
                 "question": row["question"],
+                "prompt": row["prompt"][-1]["content"],
                 "completion": completion[-1]["content"],
             }
             for row, completion in zip(inputs, completions, strict=True)
@@ -253,7 +255,7 @@ def judge_for_training(profile: Profile, rows: list[dict], run: str, label: str)
     lengths = (sum(len(text.encode(errors="replace")) for text in some) / len(some) for some in (texts, answers))
     expected = forecast(profile.judge, prompts, size, *lengths, judge.ledger)
     if int(os.environ.get("RANK", "0")) == 0:
-        print(f"{label}: judge {judge.name}, {expected}", flush=True)
+        print(f"{label}: judge {judge.name}, {expected}{cap_note(profile.judge, expected)}", flush=True)
         spent = judge.ledger.spent(run)
         if spent.calls:
             print(f"{label}: {spent.calls:,} calls of this run are in the ledger already, {spent.usd:.2f} USD", flush=True)

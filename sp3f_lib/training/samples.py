@@ -1,8 +1,9 @@
 """What the policy wrote while it was trained, with its rewards and what the judge said: `samples/step-00010.parquet`.
 
-One row a completion, groups together: `step`, `group`, `place` (in the group), `id`, `lang`, `question` (English), `completion`,
-one column for each reward term, `reward` (their weighted sum), and `verdicts`: a list of the comparisons it stood in, with `other`
-(place of the other response), `slot` ("A" or "B"), `preference` (of this response, in [0, 1]; none for no verdict) and `reason`.
+One row a completion, groups together: `step`, `group`, `place` (in the group), `id`, `lang`, `gold`, `question` (English),
+`prompt` (as the policy was asked), `completion`, one column for each reward term, `reward` (their weighted sum), and `verdicts`: a
+list of the comparisons it stood in, with `other` (place of the other response), `slot` ("A" or "B"), `preference` (of this
+response, in [0, 1]; none for no verdict) and `reason`.
 
 Read some of it: a policy that has found a hole in its rewards shows here first.
 """
@@ -28,7 +29,7 @@ def sample_rows(
 ) -> list[dict]:
     """One line for each of `rows` (groups of `size`), with its `rewards` (rows, terms).
 
-    Each row has `id`, `lang`, `question` and `completion`.
+    Each row has `id`, `lang`, `gold`, `question`, `prompt` and `completion`.
     """
     lines = []
     for number, (row, given) in enumerate(zip(rows, rewards, strict=True)):

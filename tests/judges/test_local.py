@@ -145,7 +145,7 @@ def test_a_reply_without_an_end_is_cut_off_and_no_verdict(tmp_path, folder):
 
 
 def test_what_cannot_judge_says_so(tmp_path, folder):
-    with pytest.raises(JudgeError, match=r"the judge 'local': model .*nowhere"):
+    with pytest.raises(JudgeError, match=r"the judge 'local': there is no directory .*nowhere"):
         compare(judge(tmp_path / "l", tmp_path / "nowhere"), questions(1))
     with pytest.raises(JudgeError, match=r"judge\.model=policy judges with the model in training"):
         compare(judge(tmp_path / "l", "policy"), questions(1))

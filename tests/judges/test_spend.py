@@ -8,7 +8,7 @@ import yaml
 from sp3f_lib.judges.base import BudgetError, JudgeError
 from sp3f_lib.judges.ledger import Entry, Ledger, Spent
 from sp3f_lib.judges.pairs import calls_per_group
-from sp3f_lib.judges.spend import PRICES, Budget, forecast, price_of
+from sp3f_lib.judges.spend import PRICES, Budget, cap_note, forecast, price_of
 from sp3f_lib.profiles import Judge
 
 
@@ -58,7 +58,7 @@ def test_a_forecast_from_the_length_of_the_texts():
     # 32 x 56 calls of 420 + (1400 + 2 x 700) / 3.5 = 1220 tokens, and 250 out.
     assert (found.calls, found.tokens_in, found.tokens_out) == (1792, 1792 * 1220, 1792 * 250)
     assert found.usd == pytest.approx((1792 * 1220 * 0.15 + 1792 * 250 * 0.60) / 1e6)
-    assert str(found).startswith("at most 1,792 calls, 2.2 M tokens in, 448,000 out, 0.60 USD (estimated")
+    assert str(found).startswith("at most 1,792 calls, 2.2 M tokens in, 448,000 out, 0.5967 USD (estimated")
     assert "prices as of 2026-06-20" in str(found)
 
 
@@ -112,14 +112,17 @@ def test_a_cap_in_usd_needs_a_price_and_a_bound_on_replies():
 
 def test_what_the_run_has_spent_before_counts():
     budget = Budget(settings(max_calls=10, max_usd=1.0), Spent(calls=7, failed=2, usd=0.25))
-    assert budget.room_for(1, 0.75)
-    assert not budget.room_for(2, 0.1)
-    assert not budget.room_for(1, 0.76)
-    asyncio.run(budget.reserve(1000))
-    with pytest.raises(
-        BudgetError, match=r"judge\.max_calls: all 10 calls of this run are spent \(10 calls and 0\.2500 USD"
-    ):
+    budget.settle(asyncio.run(budget.reserve(1000)), 0.125)
+    with pytest.raises(BudgetError, match=r"judge\.max_calls: all 10 calls of this run are spent") as error:
         asyncio.run(budget.reserve(1000))
+    assert "(10 calls and 0.3750 USD so far)" in str(budget.explain(error.value))
+
+
+def test_a_forecast_says_when_a_cap_will_not_let_it_happen():
+    expected = forecast(settings(), 32, 8, 1000, 1000)
+    assert cap_note(settings(), expected) == cap_note(settings(max_usd=100.0, max_calls=10_000), expected) == ""
+    assert cap_note(settings(max_usd=0.1), expected) == "; judge.max_usd stops it at 0.1 USD"
+    assert cap_note(settings(max_calls=100), expected) == "; judge.max_calls stops it at 100 calls"
 
 
 def test_near_the_cap_a_call_waits_for_those_in_flight_and_is_refused_only_when_none_is_left():

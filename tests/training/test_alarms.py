@@ -45,7 +45,14 @@ def test_what_is_no_number_is_noticed_at_once(name, value):
 )
 def test_each_alarm_is_raised_by_its_own_metric(changes, alarm):
     assert list(raised(rows(*changes), WINDOW)) == [alarm]
-    assert raised(rows(*changes)[:-3], WINDOW) == {}  # one step in four is no trend
+    if alarm != "no_verdict":
+        assert raised(rows(*changes)[:-3], WINDOW) == {}  # one step in four is no trend
+
+
+def test_a_silent_judge_is_noticed_before_the_window_is_full():
+    silent = rows({"judge/no_verdict": 1.0}, each=5)
+    assert list(raised(silent, Alarms(window=20))) == ["no_verdict"]
+    assert raised(silent[:4], Alarms(window=20)) == {}
 
 
 @pytest.mark.parametrize(

@@ -61,5 +61,5 @@ def test_the_judges_cost_is_that_of_this_run(tmp_path, usd):
         )  # fmt: skip
     judge = {"judge.name": "api", "judge.model": "gpt-4o-mini", "judge.ledger": str(tmp_path / "verdicts.sqlite")}
     text = card(tmp_path / "sp3f-warm" / "abc", **judge)
-    assert "2 calls (0 more failed), 2,000 tokens in, 20 out" in text
+    assert "2 calls, 2 of them with a verdict (0 more failed), 2,000 tokens in, 20 out" in text
     assert ("0.50 USD" if usd else "2 calls of unknown price") in text
