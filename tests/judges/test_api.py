@@ -26,7 +26,7 @@ class Server:
     """An OpenAI-compatible server; `answer(request)` gives the reply's text, or (status, body), the body a dict or text."""
 
     def __init__(self):
-        self.requests, self.keys, self.answer = [], [], lambda request: r"\boxed{A}"
+        self.requests, self.keys, self.paths, self.answer = [], [], [], lambda request: r"\boxed{A}"
         self.lock, self.running, self.most = threading.Lock(), 0, 0
         server = self
 
@@ -38,6 +38,7 @@ class Server:
                 with server.lock:
                     server.requests.append(request)
                     server.keys.append(self.headers["Authorization"])
+                    server.paths.append(self.path)
                     server.running += 1
                     server.most = max(server.most, server.running)
                 answer = server.answer(request)
@@ -247,3 +248,10 @@ def test_the_embedded_judge_needs_no_client_library_and_no_key(monkeypatch):
     assert make_judge(Settings()).name == "alignment"
     code = "import sys, sp3f_lib.judges; sys.exit('openai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/chat/completions"])
+def test_an_address_is_asked_at_its_own_host_however_it_ends(server, monkeypatch, end):
+    monkeypatch.setenv("LLM_API_URL", server.url.removesuffix("/v1") + end)
+    assert preferences(server, [PAIR]) == [1.0]
+    assert server.paths[-1] == ("/v1" if "v1" in end else "") + "/chat/completions"
