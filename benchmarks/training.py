@@ -90,10 +90,15 @@ def size() -> None:
             )
 
 
-def growth(steps: int = 60) -> None:
-    """Resident memory at the tenth and at the last step of one run."""
-    found = child({"kind": "growth", "steps": steps})
-    print(f"\ngrowth: resident memory after step 10 {found['tenth']:.0f} MB, after step {steps} {found['last']:.0f} MB")
+def growth(steps: int = 300, every: int = 20) -> None:
+    """Resident memory over the steps of one run: as it is, and with the caches of texts emptied after each step."""
+    runs = {kept: child({"kind": "growth", "steps": steps, "every": every, "caches": kept}) for kept in (True, False)}
+    print(
+        "\ngrowth: 128 completions of at most 48 tokens a step, one process; resident memory, entries in all caches of texts"
+    )
+    print(f"  {'step':>6}{'as it is':>12}{'entries':>10}{'caches emptied':>17}")
+    for (step, memory, entries), (_, without, _) in zip(runs[True], runs[False], strict=True):
+        print(f"  {step:>6}{memory:>9.0f} MB{entries:>10,}{without:>14.0f} MB")
 
 
 def gpu() -> None:
@@ -150,11 +155,7 @@ def work(task: dict) -> dict:
             stepper.run(1)
             return {"before": before, "step": median(stepper.run(task["steps"])), "peak": peak()}
         case "growth":
-            stepper = Stepper(lab_trainer("ours"))
-            stepper.run(10)
-            tenth = memory()
-            stepper.run(task["steps"] - 10)
-            return {"tenth": tenth, "last": memory()}
+            return memory_by_step(lab_trainer("ours", {"grpo.max_completion_length": 48}), memory, **task)
         case "gpu":
             return gpu_throughput(task["steps"])
 
@@ -171,6 +172,31 @@ def timed(trainer, method: str) -> list[float]:
 
     setattr(trainer, method, measured)
     return seconds
+
+
+def memory_by_step(trainer, memory, steps: int, every: int, caches: bool, **_) -> list[tuple[int, float, int]]:
+    """(step, memory, cached entries) at every so many steps of one training; without `caches` they are emptied after each."""
+    import gc
+    from functools import _lru_cache_wrapper
+
+    from transformers import PrinterCallback, TrainerCallback
+
+    ours = [o for o in gc.get_objects() if isinstance(o, _lru_cache_wrapper) and o.__module__.startswith("sp3f_lib.")]
+    bounded, found = [cache for cache in ours if cache.cache_info().maxsize], []
+
+    class Record(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if not caches:
+                for cache in bounded:
+                    cache.cache_clear()
+            if state.global_step % every == 0:
+                found.append((state.global_step, memory(), sum(cache.cache_info().currsize for cache in bounded)))
+
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Record())
+    trainer.args.max_steps = steps
+    trainer.train()
+    return found
 
 
 def judging_alone(url: str) -> float:

@@ -3,6 +3,8 @@
     python -m sp3f_lib evaluate --profile lab --arm sp3f          everything up to the evaluation of SP3F
     python -m sp3f_lib grpo --profile lab --regime cold --arm rlvr --set grpo.max_steps=20
     python -m sp3f_lib grpo --profile paper --arm sp3f --dry-run  memory, tokens, judge calls, hours; nothing is loaded
+    python -m sp3f_lib evaluate --profile lab --regime common --arm icr_2     ICR after two iterations (lidr_2: LIDR)
+    python -m sp3f_lib pairs --regime common --arm icr_1 --export pairs.jsonl preference pairs, without training on them
     python -m sp3f_lib reproduce --profile lab                    the notebooks, headless
     python -m sp3f_lib judge PAIRS.jsonl --judge alignment        a judge on pairs from a file
     python -m sp3f_lib ledger                                     what judges were asked, and what it cost
@@ -21,6 +23,14 @@ from sp3f_lib.data.schema import RowError
 from sp3f_lib.profiles import ProfileError, load_profile, profile_names
 from sp3f_lib.runs import StageError, Stopped
 
+_ITERATIONS = "icr_1, icr_2, icr_m_1, icr_t_1, lidr_1, lidr_content_1, lidr_language_1, ... (method and iteration)"
+_ARMS = {
+    "grpo": "rlvr, judge_unprivileged, sp3f, judge_only, sp3f_implicit",
+    "pairs": f"dpo, {_ITERATIONS}",
+    "preference": f"dpo, lidr_sft, {_ITERATIONS}",
+    "evaluate": f"base, sft, start (of ICR and LIDR), or any of grpo's or preference's: rlvr, sp3f, dpo, {_ITERATIONS}",
+}
+CANNOT_FIT = 2
 STOPPED = 75  # "try again" (sysexits.h): a signal stopped the stage at a checkpoint; slurm/ requeues then
 
 
@@ -40,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _judge(options)
         if options.verb == "ledger":
             return _ledger(options)
+        if options.verb == "pairs":
+            return _pairs(options)
         if getattr(options, "dry_run", False):
             return _dry_run(options)
         from sp3f_lib.launch import CHILD, DONE, end_with_parent
@@ -50,8 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
         check_started_once()
 
         profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
+        _note_batch(options, profile)
         stage = STAGES[options.verb]
-        done = stage(profile, options.arm) if options.verb in ("grpo", "evaluate") else stage(profile)
+        done = stage(profile, options.arm) if options.verb in ("grpo", "preference", "evaluate") else stage(profile)
         if options.verb == "evaluate" and not os.environ.get(CHILD):
             _print_scores(done)
         print(f"{DONE}{done}", flush=True)
@@ -80,8 +93,26 @@ def _dry_run(options) -> int:
         profile = apply_arm(profile, options.arm)
     if options.verb != "evaluate":
         check_settings(profile, options.verb)
-    print(dry_run(profile, options.verb, RUNS / profile.name))
-    return 0
+    text, fits = dry_run(profile, options.verb, RUNS / profile.name)
+    print(text)
+    _note_batch(options, profile)
+    return 0 if fits else CANNOT_FIT
+
+
+def _note_batch(options, profile) -> None:
+    """Says where another number of processes by --set changes the batch of a stage that this verb runs."""
+    from sp3f_lib.training.plan import batch_note
+
+    stages = {"sft": ("sft",), "grpo": ("sft", "grpo"), "evaluate": ("sft", "grpo")}.get(options.verb, ())
+    overrides = _overrides(options.set)
+    if not stages or "launch.processes" not in overrides:
+        return
+    batch = [f"{stage}.{key}" for stage in stages for key in ("per_device_train_batch_size", "gradient_accumulation_steps")]
+    others = {key: value for key, value in overrides.items() if key not in batch and not key.startswith("launch.")}
+    own = load_profile(options.profile, others, **_parameters(options))
+    for stage in stages:
+        if note := batch_note(own, profile, stage):
+            print(note, flush=True)
 
 
 def _print_scores(directory) -> None:
@@ -139,6 +170,32 @@ def _ledger(options) -> int:
     return 0
 
 
+def _pairs(options) -> int:
+    import pandas as pd
+
+    from sp3f_lib.data.schema import read_json_lines
+    from sp3f_lib.methods.export import export_llama_factory, export_pairs
+    from sp3f_lib.preference_stages import pairs_of
+    from sp3f_lib.stages import check_method, iteration_of
+
+    if iteration_of(check_method(options.arm)) is None and options.arm != "dpo":
+        raise ProfileError(
+            f"{options.arm!r} is not trained on pairs; pairs have dpo, icr_1, icr_m_1, lidr_1, lidr_content_1, ..."
+        )
+    profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
+    file = pairs_of(profile, options.arm)
+    pairs = read_json_lines(file)
+    print(pd.read_csv(file.with_name("report.csv")).to_string(index=False))
+    print(f"{len(pairs)} pairs: {file}")
+    if options.export:
+        print(f"written: {export_pairs(pairs, options.export)}")
+    if options.llama_factory:
+        print(
+            f"written for LLaMA-Factory: {export_llama_factory(pairs, options.llama_factory, f'{profile.name}_{options.arm}')}"
+        )
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sp3f_lib", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -150,7 +207,9 @@ def _parser() -> argparse.ArgumentParser:
         ("base", "train the lab's base model"),
         ("sft", "stage 1"),
         ("grpo", "stage 2, one arm"),
-        ("evaluate", "sample and score base, sft, or an arm"),
+        ("pairs", "make the preference pairs of one model of ICR or LIDR, and export them"),
+        ("preference", "one iteration of ICR or LIDR (DPO + NLL), or the model that they start from"),
+        ("evaluate", "sample and score any model"),
         ("seeds", "every method over several seeds, with intervals over seeds"),
         ("reproduce", "run the notebooks that are not up to date"),
     ):
@@ -171,10 +230,19 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as grpo.max_steps=20")
         if verb in ("sft", "grpo", "evaluate"):
             sub.add_argument(
-                "--dry-run", action="store_true", help="say what it needs (memory, tokens, calls, hours), do nothing"
+                "--dry-run",
+                action="store_true",
+                help="say what it needs (memory, hours, judge's calls and USD), do nothing; ends with 2 if it cannot fit, else 0",
             )
-        if verb in ("grpo", "evaluate"):
-            sub.add_argument("--arm", required=True, help="rlvr, judge_unprivileged, sp3f, judge_only (evaluate: base, sft)")
+        if verb in ("grpo", "pairs", "preference", "evaluate"):
+            sub.add_argument("--arm", required=True, help=_ARMS[verb])
+        if verb == "pairs":
+            sub.add_argument(
+                "--export", type=Path, metavar="FILE", help="copy as .jsonl or .parquet, as TRL's DPOTrainer reads it"
+            )
+            sub.add_argument(
+                "--llama-factory", type=Path, metavar="FOLDER", help="write them and their dataset_info.json there"
+            )
     return parser
 
 
@@ -187,7 +255,12 @@ def _judge_verbs(verbs) -> None:
     judge.add_argument("--out", type=Path, help="where verdicts are written (default: PAIRS.<judge>-<level>.jsonl)")
     ledger = verbs.add_parser("ledger", help="what judges were asked and what it cost, by run")
     ledger.add_argument("path", type=Path, nargs="?", default=Path("runs/verdicts.sqlite"))
-    ledger.add_argument("--export", type=Path, metavar="FILE.parquet", help="write all calls as parquet")
+    ledger.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE.parquet",
+        help="write all calls as parquet: replies, preferences, tokens, USD; of what was asked only a hash, no texts of prompts",
+    )
     ledger.add_argument(
         "--parse-again", action="store_true", help="read the stored replies again, after a change of the parser"
     )

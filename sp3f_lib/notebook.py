@@ -30,11 +30,11 @@ class Experiment:
         return (*START, *self.regimes[regime].arms)
 
 
-def check_parameters(scope: dict, also: tuple[str, ...] = ()) -> Experiment:
+def check_parameters(scope: dict, also: tuple[str, ...] = (), preference: bool = False) -> Experiment:
     """Checks the notebook's parameters (`scope` is its `globals()`), which papermill does not, and resolves the profiles.
 
-    `also` are parameters that only this notebook has. `ProfileError` names an unknown parameter, key, language, judge or arm
-    and the nearest known one.
+    `also` are parameters that only this notebook has; with `preference` it runs in the regime of ICR and LIDR. `ProfileError`
+    names an unknown parameter, key, language, judge or arm and the nearest known one.
     """
     given = {name for name in scope if not name.startswith("_") and name not in _JUPYTER}
     given = {name for name in given if not callable(scope[name]) and type(scope[name]).__name__ != "module"}
@@ -46,7 +46,8 @@ def check_parameters(scope: dict, also: tuple[str, ...] = ()) -> Experiment:
     chosen = {name: scope[name] for name in ("seed", "source", "folder", "model")}
     overrides = dict(scope["overrides"] or {})
     start = load_profile(scope["profile"], overrides, **chosen)
-    names = (overrides["regime"],) if "regime" in overrides else start.experiments
+    names = (start.methods.regime,) if preference and start.methods.regime else start.experiments
+    names = (overrides["regime"],) if "regime" in overrides else names
     regimes = {name: load_profile(scope["profile"], overrides, **chosen, regime=name) for name in names}
     for profile in regimes.values():
         for arm in profile.arms:

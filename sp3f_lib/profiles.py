@@ -1,9 +1,9 @@
 """Profiles: one YAML file says everything about an experiment, and nothing in it can be misspelt.
 
-The sections `base`, `sft`, `grpo` and `preference` hold fields of TRL's own `SFTConfig`, `GRPOConfig` and `DPOConfig`, `lora`
-those of peft's `LoraConfig`, the others fields of the classes below. `regimes` and `sources` are named sets of changes, chosen
-by `regime` and `data.source`. Overrides (notebook parameters, `--set`) are dotted: `{"grpo.max_steps": 20}`. Order: file,
-source, regime, overrides.
+The sections `base`, `sft`, `alignment`, `grpo`, `dpo` and `preference` hold fields of TRL's own `SFTConfig`, `GRPOConfig` and
+`DPOConfig`, `lora` those of peft's `LoraConfig`, the others fields of the classes in sections.py. `regimes` and `sources` are
+named sets of changes, chosen by `regime` and `data.source`. Overrides (notebook parameters, `--set`) are dotted:
+`{"grpo.max_steps": 20}`. Order: file, source, regime, overrides.
 """
 
 import ast
@@ -11,7 +11,7 @@ import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -24,6 +24,7 @@ from sp3f_lib.sections import (
     Judge,
     LabModel,
     Launch,
+    Methods,
     Model,
     ProfileError,
     Rewards,
@@ -36,7 +37,9 @@ _TRL_SECTIONS = {
     "base": "SFTConfig",
     "sft": "SFTConfig",
     "grpo": "GRPOConfig",
+    "dpo": "DPOConfig",
     "preference": "DPOConfig",
+    "alignment": "SFTConfig",
     "lora": "LoraConfig",
 }
 # Set by the stages themselves; a profile that sets them would break resuming or the run directories.
@@ -59,9 +62,12 @@ class Profile(Section):
     lab: LabModel = LabModel()
     data: Data
     base: dict[str, Any] = Field(default_factory=dict)
-    sft: dict[str, Any]
-    grpo: dict[str, Any]
-    preference: dict[str, Any] = Field(default_factory=dict)
+    sft: dict[str, Any] = Field(default_factory=dict)
+    grpo: dict[str, Any] = Field(default_factory=dict)
+    dpo: dict[str, Any] = Field(default_factory=dict, description="of the English starting point of ICR and LIDR")
+    preference: dict[str, Any] = Field(default_factory=dict, description="of one iteration of ICR or LIDR")
+    alignment: dict[str, Any] = Field(default_factory=dict, description="of LIDR's SFT baseline")
+    methods: Methods = Methods()
     rewards: Rewards = Rewards()
     judge: Judge = Judge()
     alarms: Alarms = Alarms()
@@ -70,7 +76,7 @@ class Profile(Section):
     launch: Launch = Launch()
     lora: dict[str, Any] = Field(default_factory=dict, description="empty: all weights are trained")
 
-    @field_validator("base", "sft", "grpo", "preference", "lora")
+    @field_validator(*_TRL_SECTIONS)
     @classmethod
     def _numbers(cls, section):
         # YAML reads 2e-4 as text (it wants 2.0e-4); TRL would fail on it much later.
@@ -201,14 +207,45 @@ def _explain(error: ValidationError, name) -> str:
     for item in error.errors():
         where = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            section = Profile
-            for part in item["loc"][:-1]:
-                section = section.model_fields[part].annotation
-            lines.append(f"unknown key {where}{nearest(item['loc'][-1], section.model_fields)}")
+            lines.append(f"unknown key {where}{nearest(item['loc'][-1], _annotation(item['loc'][:-1]).model_fields)}")
         elif item["type"] == "literal_error":
             known = item["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
             lines.append(f"{where}: unknown value {item['input']!r}{nearest(item['input'], known)}")
+        elif wanted := _list_wanted(item):
+            key = ".".join(part for part in item["loc"] if isinstance(part, str))
+            lines.append(f"{key}: give {wanted}, not {_as_written(item['input'])}")
         else:
             message = item["msg"].removeprefix("Value error, ")
             lines.append(f"{where}: {message}" if where else message)
     return f"profile {name}: " + "\n  ".join(lines)
+
+
+def _annotation(keys):
+    """The type of a section or field of a profile."""
+    found = Profile
+    for part in keys:
+        found = found.model_fields[part].annotation
+    return found
+
+
+def _list_wanted(item: dict) -> str | None:
+    """What a list in a profile holds, with an example: `a list of two numbers, such as [0.15, 0.6]`. None for other errors."""
+    too_few = item["type"] == "missing" and isinstance(item["loc"][-1], int)
+    if not too_few and item["type"] not in ("tuple_type", "too_short", "too_long"):
+        return None
+    annotation = _annotation(part for part in item["loc"] if isinstance(part, str))
+    kinds = [get_args(kind) for kind in (annotation, *get_args(annotation)) if get_origin(kind) is tuple]
+    if not kinds:
+        return None
+    holds, given = kinds[0], item["input"]
+    name = "number" if {int, float} & {holds[0], *get_args(holds[0])} else "name"
+    if holds[-1] is not Ellipsis:  # prices are the only list of a fixed length
+        return f"a list of two {name}s, such as [0.15, 0.6]"
+    if isinstance(given, list | tuple):
+        return f"a list of at least one {name}"
+    return f"a list of {name}s" + (f", such as {_as_written([given])}" if isinstance(given, str | int | float) else "")
+
+
+def _as_written(value) -> str:
+    """A value as it stands in YAML."""
+    return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000).removesuffix("...\n").strip()

@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -116,11 +117,13 @@ def code_hash(*names: str) -> str:
     digest = hashlib.sha256()
     for path in files:
         digest.update(str(path.relative_to(PACKAGE)).encode())
-        digest.update(_without_prose(path).encode())
+        digest.update(_without_prose(path, path.stat().st_mtime_ns).encode())
     return digest.hexdigest()
 
 
-def _without_prose(path: Path) -> str:
+@cache
+def _without_prose(path: Path, _time: int) -> str:
+    """What of a file decides results; remembered, as every stage asks for it again and parsing takes a tenth of a second."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         return text

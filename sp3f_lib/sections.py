@@ -47,6 +47,8 @@ class LabModel(Section):
     shares: dict[str, float] = Field(default_factory=dict, description="share of the mix by language; the rest is English")
     answered_in_english: float = Field(0.7, ge=0, le=1)
     without_steps: float = Field(0.25, ge=0, le=1)
+    translations: float = Field(0, ge=0, le=1, description="share of the mix: solutions to be translated")
+    instructed: float = Field(0, ge=0, le=1, description="share: English questions with ICR's sentence")
 
     @field_validator("shares")
     @classmethod
@@ -56,6 +58,15 @@ class LabModel(Section):
         if min(shares.values(), default=0) < 0 or sum(shares.values()) > 1:
             raise ValueError(f"shares must be positive and sum to at most 1, not {sum(shares.values()):g}")
         return shares
+
+    @model_validator(mode="after")
+    def _leave_questions_their_share(self):
+        total = self.translations + self.instructed
+        if total > 1:
+            raise ValueError(f"translations and instructed must sum to at most 1, not {total:g}")
+        if total and not self.shares:
+            raise ValueError("translations and instructed need a language besides English: give it a share in `shares`")
+        return self
 
 
 _Operations = Annotated[int, Field(ge=1, le=6)]
@@ -69,9 +80,9 @@ class Data(Section):
 
     source: Literal["lab", "mgsm", "rows", "sp3f"] = "lab"
     folder: str | None = None
-    languages: tuple[str, ...]
-    rl_languages: tuple[str, ...] | None = None
-    eval_languages: tuple[str, ...] | None = None
+    languages: tuple[str, ...] = Field(min_length=1)
+    rl_languages: tuple[str, ...] | None = Field(None, min_length=1)
+    eval_languages: tuple[str, ...] | None = Field(None, min_length=1)
     sft_problems: int = Field(gt=0)
     sft_operations: tuple[_Operations, ...] = (2, 3, 4)
     rl_problems: int = Field(gt=0)
@@ -103,10 +114,11 @@ class Judge(Section):
 
     `calls` is the budget per group of the schedules `sampled` and `adaptive`. From `model` on, the fields are those of judges
     that ask a language model (`api`, `local`). `temperature: null` and `max_tokens: null` send none, for models that accept
-    only their own; `extra` is sent as it stands. The fields after `extra` say how to ask, not what: see `measurement`.
+    only their own; `extra` is sent as it stands. `reference_model` to `system` are those of the judge `implicit`. The fields
+    after `system` say how to ask, not what: see `measurement`.
     """
 
-    name: Literal["alignment", "api", "local"] = "alignment"
+    name: Literal["alignment", "api", "local", "implicit"] = "alignment"
     privilege: Literal["none", "answer", "solution", "translated", "wrong"] = "solution"
     schedule: Literal["all_ordered", "balanced", "sampled", "adaptive"] = "balanced"
     calls: int | None = Field(None, gt=0)
@@ -115,6 +127,10 @@ class Judge(Section):
     max_tokens: int | None = Field(1024, gt=0)
     logprobs: bool = False
     extra: dict[str, Any] = Field(default_factory=dict)
+    reference_model: str | None = Field(None, description="the SFT model that judge.model was tuned from")
+    beta: float = Field(0.1, gt=0, description="of the DPO that made judge.model")
+    length_penalty: float = Field(0.0, ge=0, description="nats a character")
+    system: bool = Field(True, description="the English instruction stands before the question, as in rows made here")
     overlap: int = Field(1, gt=0, description="parts of a step's completions, each judged while the next is generated")
     concurrency: int = Field(32, gt=0)
     requests_per_minute: float | None = Field(None, gt=0)
@@ -130,13 +146,18 @@ class Judge(Section):
     price: tuple[float, float] | None = Field(None, description="USD per million tokens in and out; default: the table")
     ledger: str = "runs/verdicts.sqlite"
     offline: bool = Field(False, description="only what the ledger holds; never asks")
-    batch_size: int = Field(16, gt=0, description="of the judge `local`")
+    batch_size: int = Field(16, gt=0, description="of the judges `local` and `implicit`")
 
     @model_validator(mode="after")
     def _a_language_model_has_a_name(self):
         if self.name in ("api", "local") and not self.model:
             example = "gpt-4o-mini" if self.name == "api" else "a model directory, a hub id, or 'policy' for self-judging"
             raise ValueError(f"the judge {self.name!r} needs judge.model, such as {example}")
+        if self.name == "implicit":
+            needed = {"model": "the preference-tuned model", "reference_model": "the SFT model it was tuned from"}
+            for field, what in needed.items():
+                if getattr(self, field) in (None, "", "policy"):
+                    raise ValueError(f"the judge 'implicit' needs judge.{field}: {what}, a model directory or a hub id")
         if self.overlap > 1 and self.name != "api":
             raise ValueError(f"judge.overlap is for the judge 'api', which works elsewhere; {self.name!r} works here")
         if self.calls and self.schedule not in ("sampled", "adaptive"):
@@ -152,6 +173,52 @@ _HOW_TO_ASK = {
     "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds", "max_retries", "retry_seconds", "failure_limit",
     "failure_window", "patience_seconds", "max_usd", "max_calls", "price", "ledger", "offline", "batch_size",
 }  # fmt: skip
+
+
+class Server(Section):
+    """An OpenAI-compatible server that samples for ICR and LIDR (LLM_API_URL, LLM_API_KEY); `model`: its name there."""
+
+    model: str | None = Field(None, description="default: the path of the policy, which a wrong server refuses")
+    vllm: bool = Field(True, description="it takes vLLM's extensions: token ids, repetition penalty")
+    concurrency: int = Field(64, gt=0)
+    timeout_seconds: float = Field(1800.0, gt=0)
+    max_retries: int = Field(20, ge=0)
+    retry_seconds: float = Field(3600.0, gt=0, description="all tries of one request together")
+
+
+class Methods(Section):
+    """The preference methods, ICR and LIDR: what they start from, on which prompts, how they sample and score.
+
+    `start` is the policy that the first iteration begins with, `reference` the model below the line of ICR's reward in every
+    iteration. Both are `dpo` (made here from `sft`: its child by DPO on verified English answers), `sft`, `base`, or a model
+    directory or hub id. Numbers of prompts are per language.
+    """
+
+    start: str = "dpo"
+    reference: str = "sft"
+    prompts: str | None = Field(None, description="folder of parallel prompts; default: the problems of the rl split")
+    problems: int | None = Field(None, gt=0, description="the first so many prompts; default: all")
+    regime: str | None = Field(None, description="in which notebooks 07 and 08 run; default: the profile's own")
+    intersect: bool = Field(False, description="leave out prompts that one language lacks; otherwise they are an error")
+    english_pairs: int = Field(1, gt=0, description="of one English prompt at most, for the model `dpo`")
+    samples: int = Field(10, gt=1, description="responses to a prompt, for ICR")
+    temperature: float = Field(0.9, gt=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    rewards: tuple[Literal["R_c", "R_m", "R_t"], ...] = Field(("R_c",), min_length=1, description="that are computed")
+    length_control: bool = True
+    upper_bounds: tuple[float | None, ...] = Field((None,), min_length=1, description="by iteration; the last one goes on")
+    repetition_penalty: float = Field(1.1, ge=1, description="of LIDR's greedy answers")
+    max_new_tokens: int = Field(2400, gt=0)
+    translation_tokens: int = Field(2400, gt=0)
+    batch_size: int = Field(16, gt=0, description="responses that are generated at once")
+    scoring_batch_size: int = Field(8, gt=0)
+    generator: Literal["transformers", "vllm", "server"] = "transformers"
+    server: Server = Server()
+    engine: dict[str, Any] = Field(default_factory=dict, description="of vLLM's LLM, such as {gpu_memory_utilization: 0.5}")
+
+    def upper_bound(self, iteration: int) -> float | None:
+        """ICR's bound on chosen responses in an iteration (from 1)."""
+        return self.upper_bounds[min(iteration, len(self.upper_bounds)) - 1]
 
 
 _Action = Literal["off", "warn", "stop"]

@@ -195,6 +195,28 @@ def test_a_value_out_of_range_or_of_the_wrong_type_is_named(overrides, where):
     assert f"profile lab: {where}: " in refused(overrides)
 
 
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"judge.price": 5}, "judge.price: give a list of two numbers, such as [0.15, 0.6], not 5"),
+        ({"judge.price": [5]}, "judge.price: give a list of two numbers, such as [0.15, 0.6], not [5]"),
+        ({"judge.price": [1, 2, 3]}, "judge.price: give a list of two numbers, such as [0.15, 0.6], not [1, 2, 3]"),
+        (
+            {"tracking.report_to": "tensorboard"},
+            "tracking.report_to: give a list of names, such as [tensorboard], not tensorboard",
+        ),
+        ({"tracking.report_to": None}, "tracking.report_to: give a list of names, not null"),
+        ({"data.languages": "en"}, "data.languages: give a list of names, such as [en], not en"),
+        ({"data.rl_languages": "en"}, "data.rl_languages: give a list of names, such as [en], not en"),
+        ({"data.sft_operations": 3}, "data.sft_operations: give a list of numbers, such as [3], not 3"),
+        ({"methods.upper_bounds": []}, "methods.upper_bounds: give a list of at least one number, not []"),
+    ],
+    ids=str,
+)
+def test_what_should_be_a_list_is_refused_with_what_to_write(overrides, message):
+    assert refused(overrides) == f"profile lab: {message}"
+
+
 def test_a_profile_without_a_required_section_is_refused_with_its_name(layered):
     raw = yaml.safe_load(layered.read_text())
     del raw["grpo"]

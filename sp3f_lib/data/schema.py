@@ -149,6 +149,8 @@ def read_json_lines(path: Path) -> list[dict]:
 
 
 def _json_line(line: str, place: str) -> dict:
+    if not line.strip():
+        raise RowError(f"{place}: is blank; remove blank lines (only the end of the file may have some)")
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:

@@ -16,9 +16,9 @@ why: learning from noise would look like learning.
 import asyncio
 import time
 from collections import Counter, deque
-from importlib.util import find_spec
 
 from sp3f_lib.judges.base import BudgetError, JudgeError, Pair
+from sp3f_lib.judges.client import check_libraries
 from sp3f_lib.judges.ledger import Entry, Ledger
 from sp3f_lib.judges.prompts import messages
 from sp3f_lib.judges.recorded import RecordedJudge
@@ -27,6 +27,7 @@ from sp3f_lib.judges.transport import RequestError, Transport
 from sp3f_lib.sections import Judge as Settings
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 120.0  # seconds
+_QUIET, _AGAIN, _LOOK = 30.0, 60.0, 1.0  # seconds without an answer until it is said, until it is said again, between looks
 _REFUSALS = 8  # refused in a row with no answer before, and the endpoint is taken at its word
 
 
@@ -37,8 +38,7 @@ class ApiJudge(RecordedJudge):
 
     def __init__(self, settings: Settings, ledger: Ledger | None = None, run: str = ""):
         if not settings.offline:
-            if find_spec("openai") is None or find_spec("aiohttp") is None:
-                raise JudgeError("the judge 'api' needs the packages openai and aiohttp: pip install 'sp3f-lib[judge]'")
+            check_libraries()
             self._transport = Transport(settings)
         super().__init__(settings, ledger, run)
         self.budget = Budget(settings, self.ledger.spent(run))
@@ -53,7 +53,11 @@ class ApiJudge(RecordedJudge):
         health, patience = self._health, self.settings.patience_seconds
         async with self._transport.open():
             while left := [(key, pair) for key, pair in missing.items() if key not in entries]:
-                await self._round(left, entries)
+                watch = asyncio.create_task(self._say_when_quiet(entries, len(missing)))
+                try:
+                    await self._round(left, entries)
+                finally:
+                    watch.cancel()
                 if not health.ill:
                     continue
                 # What failed in the meantime is noise of the outage: it is asked again.
@@ -85,6 +89,20 @@ class ApiJudge(RecordedJudge):
         await asyncio.gather(*(work() for _ in range(min(self.settings.concurrency, len(left)))))
         if stopped:
             raise self.budget.explain(stopped[0]) if isinstance(stopped[0], BudgetError) else stopped[0]
+
+    async def _say_when_quiet(self, entries: dict[str, Entry], asked: int) -> None:
+        """Prints a line when no answer has come for a while, and again and again until one does."""
+        answered, since, limit = -1, time.monotonic(), _QUIET
+        while True:
+            now = sum(entry.status != "failed" for entry in entries.values())
+            if now != answered:
+                answered, since, limit = now, time.monotonic(), _QUIET
+            if (waited := time.monotonic() - since) >= limit:
+                print(
+                    f"judge: {answered} of {asked} comparisons answered, {self._transport.waiting_for(waited)}", flush=True
+                )
+                limit = waited + _AGAIN
+            await asyncio.sleep(_LOOK)
 
     async def _one(self, key: str, pair: Pair) -> Entry:
         if found := self.ledger.find([key]):  # another process has paid for it in the meantime

@@ -28,7 +28,7 @@ class Pair:
     """Two responses to one English question; `reference` is the privileged text, of the kind `level`, or None without it.
 
     `first` and `second` are the responses' places in their group, so that a verdict can be credited to both. `sample` numbers
-    repeated questions about the same pair.
+    repeated questions about the same pair. `lang` is the language that the responses should be in, for a judge that asks.
     """
 
     question: str
@@ -39,6 +39,7 @@ class Pair:
     second: int = 1
     level: str = "solution"
     sample: int = 0
+    lang: str | None = None
 
     def __post_init__(self):
         if self.level not in LEVELS:

@@ -1,4 +1,5 @@
-"""The client behind `transport`: address and key from the environment, never shown, and bodies of bounded size.
+"""The client behind `transport`: address and key from the environment, never shown but for the host's name, and bodies of
+bounded size.
 
 `AsyncOpenAI` on aiohttp: with its default transport one core makes a third of the calls.
 """
@@ -6,9 +7,12 @@
 import logging
 import os
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sp3f_lib.judges.base import JudgeError
+from sp3f_lib.runs import MANIFEST
 from sp3f_lib.sections import Judge as Settings
 
 URL, KEY = "LLM_API_URL", "LLM_API_KEY"
@@ -31,6 +35,29 @@ def endpoint() -> tuple[str, str]:
         raise JudgeError(f"{KEY} holds characters that no key has; was it copied in full, and nothing else?")
     # As an address is often copied; what is asked is always <address>/chat/completions.
     return url.rstrip("/").removesuffix("/chat/completions"), key
+
+
+def host() -> str:
+    """The name of the endpoint's host: of the address, the part that holds no secret."""
+    return urlsplit(endpoint()[0]).hostname or "?"
+
+
+def check_libraries() -> None:
+    """`JudgeError` if the packages that requests need are not installed."""
+    if find_spec("openai") is None or find_spec("aiohttp") is None:
+        raise JudgeError("the judge 'api' needs the packages openai and aiohttp: pip install 'sp3f-lib[judge]'")
+
+
+def check_before_training(settings: Settings, stage: Path) -> None:
+    """`JudgeError` if the judge of stage 2 lacks address, key or library, before the stages that come first are trained.
+
+    Nothing is asked for where it may not be needed: another judge, `judge.offline`, or a `stage` folder (of all keys) that holds
+    a finished run. The judge itself checks again when stage 2 starts.
+    """
+    if settings.name != "api" or settings.offline or any(stage.glob(f"*/{MANIFEST}")):
+        return
+    check_libraries()
+    endpoint()
 
 
 def _is_address(url: str) -> bool:

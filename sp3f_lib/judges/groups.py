@@ -20,7 +20,7 @@ _PARTIAL = ("sampled", "adaptive")
 
 @dataclass
 class Group:
-    """N responses to one question, the privileged text (or None), and the comparisons so far."""
+    """N responses to one question, the privileged text (or None), their language, and the comparisons so far."""
 
     question: str
     responses: Sequence[str]
@@ -28,6 +28,7 @@ class Group:
     level: str = "solution"
     pairs: list[Pair] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    lang: str | None = None
 
     def next_round(self, schedule: str, calls: int | None) -> list[Pair]:
         """The comparisons that the schedule wants next; none when it is finished."""
@@ -35,7 +36,7 @@ class Group:
         said = [verdict.preference for verdict in self.verdicts]
         order = next_pairs(schedule, len(self.responses), asked, said, calls, self.seed)
         text, shown = self.responses, (self.reference, self.level)
-        return [Pair(self.question, text[i], text[j], shown[0], i, j, shown[1]) for i, j in order]
+        return [Pair(self.question, text[i], text[j], shown[0], i, j, shown[1], lang=self.lang) for i, j in order]
 
     @property
     def seed(self) -> int:

@@ -11,6 +11,9 @@ was cut off, a refusal, all of which were paid for. What failed on the way is re
 
 The key is a hash of all that decides a reply: model, endpoint kind, prompt version and level, question, reference, both
 responses in their slots, sampling, and the number of the sample. Neither address nor key of an endpoint is ever in it.
+
+What was asked is kept as that hash only: the texts are in the pairs file or in the run's `samples/`, and would make the file many
+times as large.
 """
 
 import hashlib
@@ -204,7 +207,7 @@ class Ledger:
         return len(changed)
 
     def export(self, path: str | Path) -> int:
-        """Writes all calls as parquet, the secret not among them; returns their number. Streamed, in constant memory."""
+        """Writes all calls as parquet (replies, no texts of prompts, not the secret); returns their number. In constant memory."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

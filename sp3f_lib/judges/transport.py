@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
-from sp3f_lib.judges.client import KEY, URL, BadBody, endpoint, make_client, post_options, raw_response
+from sp3f_lib.judges.client import KEY, URL, BadBody, endpoint, host, make_client, post_options, raw_response
 from sp3f_lib.judges.spend import longest_reply
 from sp3f_lib.sections import Judge as Settings
 
@@ -60,14 +60,17 @@ class Transport:
     """Sends chat requests with the bounds of `settings`; `JudgeError` at once if the environment lacks address or key.
 
     Connections and limits are shared by all that send at the same time in one event loop, and closed when the last is done.
+    Another endpoint (methods/server.py) gives its own `path`, `read` and `explain`.
     """
+
+    path = "chat/completions"
 
     def __init__(self, settings: Settings):
         endpoint()
         self.settings = settings
         self._pace = [Pace(settings.requests_per_minute), Pace(settings.tokens_per_minute)]
         self._client = self._gate = self._door = None
-        self._users = 0
+        self._users = self._flying = 0
 
     @asynccontextmanager
     async def open(self):
@@ -93,7 +96,7 @@ class Transport:
     async def send(self, body: dict) -> Reply:
         """One request with its tries; `RequestError` when they are used up."""
         tries, settings, content = 0, self.settings, json.dumps(body).encode()
-        size = len(content) // 3 + (longest_reply(settings) or 0)  # tokens, about: English has 4 bytes in one, Bengali 2
+        size = self.size(content)
         await self._turn(size)
         ends = time.monotonic() + settings.retry_seconds
         try:
@@ -109,17 +112,45 @@ class Transport:
                         await self._turn(size)
                     await self._written_at_once()
                     began = time.monotonic()
-                    async with asyncio.timeout(min(settings.timeout_seconds, max(ends - began, 0.0))):
-                        response = await self._client.post(
-                            f"{str(self._client.base_url).rstrip('/')}/chat/completions",
-                            content=content,
-                            cast_to=raw_response(),
-                            options=post_options(),
-                        )
-                    return _read(response.content, time.monotonic() - began, tries)
+                    self._flying += 1
+                    try:
+                        async with asyncio.timeout(min(settings.timeout_seconds, max(ends - began, 0.0))):
+                            response = await self._client.post(
+                                f"{str(self._client.base_url).rstrip('/')}/{self.path}",
+                                content=content,
+                                cast_to=raw_response(),
+                                options=post_options(),
+                            )
+                    finally:
+                        self._flying -= 1
+                    return self.read(response.content, time.monotonic() - began, tries)
         except Exception as error:
-            raise _explain(error, tries) from None
+            raise self.explain(error, tries) from None
         raise AssertionError("tenacity ends by a return or by raising")
+
+    def size(self, content: bytes) -> int:
+        """Tokens in and out of a request, about, for `tokens_per_minute`: English has 4 bytes in a token, Bengali 2."""
+        return len(content) // 3 + (longest_reply(self.settings) or 0)
+
+    def read(self, content: bytes, seconds: float, tries: int) -> Reply:
+        """The reply that a body holds; `BadBody` if it holds none."""
+        return _read(content, seconds, tries)
+
+    def explain(self, error: Exception, tries: int) -> RequestError:
+        """Why a request failed, in our own words."""
+        return _explain(error, tries)
+
+    def waiting_for(self, seconds: float) -> str:
+        """What has taken `seconds` so far: the endpoint, or, with no request on its way, our own pauses."""
+        if self._flying:
+            return (
+                f"waiting {seconds:.0f} s for {self.settings.model} at {host()} "
+                f"(judge.timeout_seconds {self.settings.timeout_seconds:g})"
+            )
+        return (
+            f"waiting {seconds:.0f} s, now between tries (judge.retry_seconds {self.settings.retry_seconds:g}) or for "
+            "judge.requests_per_minute and judge.tokens_per_minute"
+        )
 
     async def _turn(self, tokens: int) -> None:
         await self._pace[0].turn(1)

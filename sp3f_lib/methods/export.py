@@ -20,9 +20,9 @@ COLUMNS = ("id", "lang", "prompt", "chosen", "rejected")
 
 
 def export_pairs(pairs: list[dict], path: Path) -> Path:
-    """Writes id, lang, prompt, chosen and rejected of every pair as `.jsonl` or `.parquet`, atomically."""
+    """Writes id, lang, prompt, chosen and rejected (LIDR: and partner) of every pair as `.jsonl` or `.parquet`, atomically."""
     path = Path(path)
-    rows = [{column: pair[column] for column in COLUMNS} for pair in _some(pairs, path)]
+    rows = [{column: pair[column] for column in (*COLUMNS, "partner") if column in pair} for pair in _some(pairs, path)]
     if path.suffix == ".jsonl":
         write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     elif path.suffix == ".parquet":

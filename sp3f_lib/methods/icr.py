@@ -105,13 +105,13 @@ def fit_length_penalty(rewards: np.ndarray, lengths: np.ndarray, may_be_chosen: 
     0.067
     """
     rewards, lengths = np.asarray(rewards, float), np.asarray(lengths)
-    usable, best_of, worst_of = _candidates(rewards, may_be_chosen)
+    usable, best_of, worst_of = candidates(rewards, may_be_chosen)
     if not usable.any():
         return 0.0
     rewards, lengths, best_of, worst_of = rewards[usable], lengths[usable], best_of[usable], worst_of[usable]
     gaps = []
     for part in np.array_split(GRID, 50):  # a grid of 1,000 x 3,000 prompts x 10 responses at once is 240 MB
-        best, worst = _extremes(rewards - part[:, None, None] * lengths, best_of, worst_of)
+        best, worst = extremes(rewards - part[:, None, None] * lengths, best_of, worst_of)
         rows = np.arange(len(lengths))
         gaps.append(np.abs((lengths[rows, best] - lengths[rows, worst]).sum(1)))
     return float(GRID[np.concatenate(gaps).argmin()])
@@ -139,8 +139,8 @@ def select_pairs(
     found = Selection()
     found.responses.update({EMPTY: int(empty.sum()), UNSCORED: int((~scored & ~empty).sum())})
     found.responses.update({CUT: int(cut.sum()), BOUND: int(over.sum())})
-    usable, best_of, worst_of = _candidates(values, ~(cut | over))
-    best, worst = _extremes(values, best_of, worst_of)
+    usable, best_of, worst_of = candidates(values, ~(cut | over))
+    best, worst = extremes(values, best_of, worst_of)
     for prompt, texts in enumerate(responses):
         if scored[prompt].sum() < 2:
             found.prompts[FEW] += 1
@@ -155,13 +155,14 @@ def select_pairs(
     return found
 
 
-def _candidates(rewards: np.ndarray, may_be_chosen: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def candidates(rewards: np.ndarray, may_be_chosen: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(prompts that can give a pair, responses that can be best, responses that can be worst)."""
     worst_of = ~np.isnan(rewards)
     best_of = worst_of if may_be_chosen is None else worst_of & np.asarray(may_be_chosen, bool)
     return (worst_of.sum(1) > 1) & best_of.any(1), best_of, worst_of
 
 
-def _extremes(values: np.ndarray, best_of: np.ndarray, worst_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def extremes(values: np.ndarray, best_of: np.ndarray, worst_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(number of the best response of each prompt, number of the worst), over the last axis; of equal ones the first."""
     best = np.where(best_of, values, -np.inf).argmax(-1)
     return best, np.where(worst_of, values, np.inf).argmin(-1)

@@ -40,6 +40,15 @@ def in_parts(
                 pa.parquet.write_table(table.replace_schema_metadata({"made_from": made_from}), temporary)
         tables.append(table)
         progress(number + 1, total)
+    return _together(tables, folder)
+
+
+def read_parts(folder: Path) -> pd.DataFrame:
+    """All rows of the parts that are there, in order."""
+    return _together([pa.parquet.read_table(path) for path in sorted(Path(folder).glob("part-*.parquet"))], folder)
+
+
+def _together(tables: list[pa.Table], folder: Path) -> pd.DataFrame:
     if not tables:
         raise StageError(f"{folder}: there is nothing to work on")
     return pa.concat_tables(tables, promote_options="permissive").to_pandas()

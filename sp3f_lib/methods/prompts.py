@@ -15,6 +15,7 @@ Formats, told apart by name and columns; all are JSON lines, one file or several
 and counted.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from sp3f_lib.data.schema import RowError, problem_id, read_json_lines
 from sp3f_lib.languages import get_language
+from sp3f_lib.runs import write_text
 
 _LANG = re.compile(r"(?:^|__|^train_)([a-z]{2})(?:\.first\d+)?\.jsonl$")
 _GSM8K_ID = re.compile(r"[a-z]{2}gsm8k_(\d+)")
@@ -75,6 +77,17 @@ def prompts_from_rows(
             raise RowError(f"rows, row {number}: problem {id!r} is there twice in {lang!r}")
         messages[lang][id] = row["input"]
     return _parallel(messages, dict.fromkeys(messages, "rows"), limit, intersect)
+
+
+def save_prompts(prompts: list[ParallelPrompt], path: Path) -> None:
+    """Writes prompts as JSON lines (`id`, `messages` by language), so that what they were read from is not needed again."""
+    lines = (json.dumps({"id": prompt.id, "messages": prompt.messages}, ensure_ascii=False) for prompt in prompts)
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def load_prompts(path: Path) -> list[ParallelPrompt]:
+    """The prompts that `save_prompts` wrote."""
+    return [ParallelPrompt(item["id"], item["messages"]) for item in read_json_lines(path)]
 
 
 def _checked(languages: Iterable[str]) -> tuple[str, ...]:

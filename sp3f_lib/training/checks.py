@@ -14,19 +14,61 @@ from pathlib import Path
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.runs import StageError
 
+LOSS = ["sigmoid", "sft"]
+# Fields of DPOConfig that change a loss of TRL which is not computed here, or move the reference.
+_OTHER_LOSSES = {
+    "discopop_tau",
+    "f_alpha_divergence_coef",
+    "f_divergence_type",
+    "label_smoothing",
+    "ld_alpha",
+    "ref_model_mixup_alpha",
+    "ref_model_sync_steps",
+    "router_aux_loss_coef",
+    "sync_ref_model",
+    "use_weighting",
+}
+
 
 class RewardError(ValueError):
     """A reward function that raised, or gave something else than one finite number per response."""
 
 
 def check_settings(profile: Profile, kind: str) -> None:
-    """What the profile alone tells about section `kind` (base, sft, grpo, preference): `ProfileError` if it cannot train."""
+    """What the profile alone tells about section `kind`: `ProfileError` if it cannot train.
+
+    `kind` is base, sft, alignment, grpo or preference.
+    """
     section = getattr(profile, kind)
     for key in ("max_steps", "per_device_train_batch_size", "gradient_accumulation_steps", "save_steps"):
         if key in section and section[key] <= 0:
             raise ProfileError(f"{kind}.{key} is {section[key]}; give a number above 0")
-    if kind != "grpo":
-        return
+    if kind == "preference":
+        check_loss(section)
+        # TRL writes them into a temporary folder of the first process, where the others do not find them.
+        if section.get("precompute_ref_log_probs") and profile.launch.processes > 1:
+            raise ProfileError(
+                "preference.precompute_ref_log_probs works in one process, launch.processes is "
+                f"{profile.launch.processes}; leave it away: the reference is then sharded like the model, and with section lora "
+                "it is the model without its adapter, which takes no memory"
+            )
+    if kind == "grpo":
+        _check_groups(profile, section)
+
+
+def check_loss(section: dict) -> None:
+    """`ProfileError` if section `preference` asks for another loss than DPO + alpha NLL (see preference.py)."""
+    kinds, weights = section.get("loss_type"), section.get("loss_weights") or [1.0, 1.0]
+    if kinds != LOSS:
+        raise ProfileError(f"preference.loss_type must be [{', '.join(LOSS)}], not {kinds}; set it in the profile")
+    if len(weights) != 2 or weights[0] != 1 or weights[1] < 0:
+        raise ProfileError(f"preference.loss_weights must be [1.0, alpha] with alpha >= 0, not {weights}")
+    if others := sorted(_OTHER_LOSSES & section.keys()):
+        raise ProfileError(f"preference.{others[0]} belongs to a loss that is not computed here; remove it from the profile")
+
+
+def _check_groups(profile: Profile, section: dict) -> None:
+    """Whether GRPO's batch consists of whole groups, and vLLM has room for them."""
     group, batch = section.get("num_generations", 8), generation_batch(profile)
     if group < 2:
         raise ProfileError(f"grpo.num_generations is {group}; a group needs at least 2 responses to be compared")
@@ -86,18 +128,36 @@ def check_machine(profile: Profile, kind: str) -> None:
         )
 
 
+def read_training_rows(path: Path, kind: str) -> list[dict]:
+    """What a stage trains on: checked rows for `sft` and `grpo`; for `preference` pairs, for `alignment` rows without an answer,
+    both from JSON lines. `RowError` or `StageError` if the file cannot be read."""
+    from sp3f_lib.data.schema import read_json_lines, read_rows
+
+    path = Path(path)
+    if kind in ("sft", "grpo"):
+        return read_rows(path, for_sft=kind == "sft")
+    if not path.is_file():
+        raise StageError(f"{kind}: there is no file {path}; run the stage that makes it")
+    return read_json_lines(path)
+
+
 def check_rows(profile: Profile, kind: str, start: str, rows: Path) -> None:
-    """Whether there are rows, each prompt leaves room for its answer, and every reward gives a number for each row's solution."""
+    """Whether there are rows, each prompt leaves room for its answer, and every reward gives a number for each row's solution.
+
+    Of pairs (`preference`): each has two different answers, and some fit into `max_length` and the model's context.
+    """
     from transformers import AutoConfig
 
-    from sp3f_lib.data.schema import read_rows
     from sp3f_lib.evaluation.generate import load_tokenizer
 
-    found = read_rows(rows, for_sft=kind == "sft")
+    found = read_training_rows(rows, kind)
     if not found:
-        raise StageError(f"{rows} has no rows; look at data.languages and the numbers of problems")
+        raise StageError(f"{rows} has no {'pairs' if kind == 'preference' else 'rows'}; look at the stage that makes them")
     section, tokenizer = getattr(profile, kind), load_tokenizer(start, profile.model.revision)
     context = getattr(AutoConfig.from_pretrained(start, revision=profile.model.revision), "max_position_embeddings", None)
+    if kind == "preference":
+        _check_pairs(section, found, tokenizer, context)
+        return
     if kind == "grpo":
         check_rewards(profile, found)
         room = section.get("vllm_max_model_length") if section.get("use_vllm") else None
@@ -108,7 +168,7 @@ def check_rows(profile: Profile, kind: str, start: str, rows: Path) -> None:
         return
     else:
         context = min((limit for limit in (section.get("max_length", 1024), context) if limit), default=None)
-        left, change = 1, "raise sft.max_length"
+        left, change = 1, f"raise {kind}.max_length"
     prompts = [row["input"] for row in found]
     lengths = [
         len(tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=True)["input_ids"]) for p in prompts
@@ -119,6 +179,20 @@ def check_rows(profile: Profile, kind: str, start: str, rows: Path) -> None:
             f"{kind}: {len(too_long)} of {len(prompts)} prompts leave no room for {left} more tokens within {context}: the longest "
             f"has {max(too_long)} tokens; {change}, or leave those rows out"
         )
+
+
+def _check_pairs(section: dict, pairs: list[dict], tokenizer, context: int | None) -> None:
+    from sp3f_lib.training.preference import fitting_pairs
+
+    limit = section.get("max_length", 1024)
+    kept = fitting_pairs(pairs, tokenizer, limit, "preference")
+    if context and (limit is None or limit > context):
+        short = fitting_pairs(kept, tokenizer, context, "preference")
+        if len(short) < len(kept):
+            raise StageError(
+                f"preference: {len(kept) - len(short)} of {len(pairs)} pairs have more tokens than the model's context of "
+                f"{context}; set preference.max_length to {context}, which leaves them out"
+            )
 
 
 def check_rewards(profile: Profile, rows: list[dict]) -> None:

@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
+from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
 from transformers.utils import logging as transformers_logging
 
 from sp3f_lib.profiles import Profile
@@ -145,11 +147,26 @@ def _merge(trainer, path: Path) -> None:
 
     trained = trainer.accelerator.unwrap_model(trainer.model)
     config, revision = trained.get_base_model().config, trained.active_peft_config.revision
-    base = AutoModelForCausalLM.from_pretrained(config.name_or_path, revision=revision, dtype=torch.float32)
-    merged = PeftModel.from_pretrained(base, path).merge_and_unload().to(config.dtype)
+    with _loading_whole(trainer):
+        base = AutoModelForCausalLM.from_pretrained(config.name_or_path, revision=revision, dtype=torch.float32)
+        merged = PeftModel.from_pretrained(base, path).merge_and_unload().to(config.dtype)
     merged.config, merged.generation_config = config, trained.get_base_model().generation_config
     shutil.rmtree(path)
     merged.save_pretrained(path)
+
+
+@contextmanager
+def _loading_whole(trainer):
+    """Lets one process load a model by itself. Under ZeRO-3 transformers and peft would shard it over all processes, and wait for
+    the others, which load nothing."""
+    if not trainer.is_deepspeed_enabled:
+        yield
+        return
+    unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        set_hf_deepspeed_config(trainer.accelerator.state.deepspeed_plugin.hf_ds_config)
 
 
 class StopAtCheckpoint:
@@ -253,8 +270,8 @@ def _logged(state, key: str) -> bool:
     return isinstance(state.log_history[-1].get(key), float)
 
 
-def progress_printer(label: str):
-    """A progress function `(done, total)` that prints about ten lines with the time that is left."""
+def progress_printer(label: str, what: str = "answers"):
+    """A progress function `(done, total)` that prints about ten lines with the time that is left; `what` is counted."""
     began, printed = time.monotonic(), [-1]
 
     def show(done: int, total: int) -> None:
@@ -262,6 +279,6 @@ def progress_printer(label: str):
         if tenth > printed[0] and sys.stdout:
             printed[0] = tenth
             left = (time.monotonic() - began) / done * (total - done)
-            print(f"{label}: {done}/{total} answers, {left:.0f} s left", flush=True)
+            print(f"{label}: {done}/{total} {what}, {left:.0f} s left", flush=True)
 
     return show

@@ -20,7 +20,7 @@ from sp3f_lib.judges.groups import Group, judge_groups
 from sp3f_lib.runs import StageError
 from sp3f_lib.sections import Judge as Settings
 
-Row = tuple[str, str | None, str]  # question, what the judge is shown, response
+Row = tuple[str, str | None, str, str]  # question, what the judge is shown, language, response
 
 
 class Judging:
@@ -60,10 +60,10 @@ class Judging:
 
 
 def _group(rows: Sequence[Row], level: str) -> Group:
-    question, reference, _ = rows[0]
-    if any(row[:2] != (question, reference) for row in rows):
+    question, reference, lang, _ = rows[0]
+    if any(row[:3] != (question, reference, lang) for row in rows):
         raise StageError(f"{len(rows)} rows that should be one group are not: {question[:80]!r}")
-    return Group(question, [row[2] for row in rows], reference, level)
+    return Group(question, [row[3] for row in rows], reference, level, lang=lang)
 
 
 def parts_of(rows: int, group: int, wanted: int) -> list[slice]:

@@ -108,7 +108,10 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
 
     def _ask(self, inputs: list[dict], texts: list[str], part: slice, rows: int) -> None:
         """Gathers a part of this step's `rows` a process and sends its groups to the judge."""
-        local = [(row["question"], row["reference"], text) for row, text in zip(inputs, texts, strict=True)]
+        local = [
+            (row["question"], row["reference"], row["extra_info"]["lang"], text)
+            for row, text in zip(inputs, texts, strict=True)
+        ]
         gathered = gather_object(local)
         if self.accelerator.is_main_process:
             self._judging = self._judging or Judging(self.judge, self.judge_settings)

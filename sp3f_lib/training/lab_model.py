@@ -2,9 +2,14 @@
 
 It stands for an English-dominant base model. What limits it is reading and writing the other languages, not arithmetic:
 numbers stay small, most of its training text is English, and most questions in other languages are answered in English.
+
+What ICR and LIDR presuppose is learned only where the profile gives it a share of the mix: to translate solutions between tags
+(`translations`, the prompt of methods/translation.py), and to answer an English question in the language that a sentence in front
+of it asks for (`instructed`, the prompt of methods/icr.py). Every language of `shares` gets equally much of both.
 """
 
 import random
+from itertools import cycle
 from pathlib import Path
 
 from sp3f_lib.data.lab import Problem, render_question, render_solution, sample_problems
@@ -30,26 +35,51 @@ def base_rows(recipe: LabModel, seed: int) -> list[dict]:
     """Prompt and completion of every problem of the base mix, each in one language.
 
     A question in a language other than English is answered in English with probability `answered_in_english`; any answer
-    is without steps with probability `without_steps`.
+    is without steps with probability `without_steps`. Translations and instructed questions take the place of such rows; the
+    others are the same whatever the share of these.
     """
-    rng = random.Random(f"base mix {seed}")
+    rng, tasks = random.Random(f"base mix {seed}"), random.Random(f"base tasks {seed}")
     languages, shares = ["en", *recipe.shares], [1 - sum(recipe.shares.values()), *recipe.shares.values()]
     rows = []
     for problem in base_problems(recipe, seed):
         lang = rng.choices(languages, shares)[0]
         reply = "en" if rng.random() < recipe.answered_in_english else lang
-        rows.append(
-            {
-                "prompt": [
-                    {"role": "system", "content": get_language(lang).instruction},
-                    {"role": "user", "content": render_question(problem, lang)},
-                ],
-                "completion": [
-                    {"role": "assistant", "content": render_solution(problem, reply, rng.random() >= recipe.without_steps)}
-                ],
-            }
-        )
+        steps = rng.random() >= recipe.without_steps
+        task = tasks.random()
+        if task < recipe.translations:
+            rows.append(_translation(problem, tasks, list(recipe.shares), steps))
+        elif task < recipe.translations + recipe.instructed:
+            rows.append(_instructed(problem, tasks.choice(list(recipe.shares)), steps))
+        else:
+            rows.append(_row(_question(problem, lang), render_solution(problem, reply, steps)))
     return rows
+
+
+def _row(prompt: list[dict], answer: str) -> dict:
+    return {"prompt": prompt, "completion": [{"role": "assistant", "content": answer}]}
+
+
+def _question(problem: Problem, lang: str) -> list[dict]:
+    return [
+        {"role": "system", "content": get_language(lang).instruction},
+        {"role": "user", "content": render_question(problem, lang)},
+    ]
+
+
+def _translation(problem: Problem, rng: random.Random, languages: list[str], steps: bool) -> dict:
+    """A solution from English into one of `languages` or back."""
+    from sp3f_lib.methods.translation import CLOSE, PREFILL, translation_prompt
+
+    source, target = rng.sample(["en", rng.choice(languages)], 2)
+    text, translated = (render_solution(problem, lang, steps) for lang in (source, target))
+    return _row(translation_prompt(text, source, target), f"{PREFILL}{translated}{CLOSE}")
+
+
+def _instructed(problem: Problem, lang: str, steps: bool) -> dict:
+    """The English question behind ICR's sentence, answered in `lang`."""
+    from sp3f_lib.methods.icr import conditioning_prompt
+
+    return _row(conditioning_prompt(_question(problem, "en"), lang), render_solution(problem, lang, steps))
 
 
 def train_tokenizer(recipe: LabModel, languages: tuple[str, ...], directory: Path):
@@ -78,6 +108,7 @@ def train_tokenizer(recipe: LabModel, languages: tuple[str, ...], directory: Pat
         for problem in problems
         for text in (render_question(problem, lang), render_solution(problem, lang), get_language(lang).instruction)
     ]
+    texts += _task_texts(recipe, languages, problems)
     tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, padding_side="left", clean_up_tokenization_spaces=False
@@ -86,6 +117,17 @@ def train_tokenizer(recipe: LabModel, languages: tuple[str, ...], directory: Pat
     fast.chat_template = CHAT_TEMPLATE
     fast.save_pretrained(directory)
     return fast
+
+
+def _task_texts(recipe: LabModel, languages: tuple[str, ...], problems: list[Problem]) -> list[str]:
+    """What translations and instructed questions look like, so that their wording does not fall apart into letters."""
+    rng, rows = random.Random("task texts"), []
+    if recipe.translations:
+        rows += [_translation(problem, rng, sorted(languages), steps=True) for problem in problems]
+    if recipe.instructed:
+        pairs = zip(problems, cycle(sorted(languages)), strict=False)
+        rows += [_instructed(problem, lang, steps=True) for problem, lang in pairs]
+    return [message["content"] for row in rows for message in (*row["prompt"], *row["completion"])]
 
 
 def new_model(recipe: LabModel, tokenizer, seed: int):

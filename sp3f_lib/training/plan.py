@@ -22,46 +22,36 @@ layers of width h, vocabulary V:
 Generation and training take turns: what is needed is the larger of weights + gradients + optimizer + activations + logits and
 weights + optimizer + cache. vLLM's share counts beside the training unless it sleeps (`vllm_enable_sleep_mode`).
 
-Hours are those of a finished run of the same stage, profile and batch, per step; without one nothing is promised.
+Hours: see hours.py; the shape of the model: see shape.py. The summary comes first: does it fit, how long, what will the judge
+cost. The command ends with 2 if it cannot fit.
 """
 
-import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from sp3f_lib.judges.spend import Forecast, forecast
-from sp3f_lib.profiles import LabModel, Profile
-from sp3f_lib.runs import MANIFEST
+from sp3f_lib.profiles import Profile
+from sp3f_lib.training.hours import Hours, estimate, flop_per_token, likely_gpu, measured
+from sp3f_lib.training.shape import Shape, load_shape
 
 _GB = 1e9
 _SHARDED = ("fsdp2", "zero3")
+_GPU_SIZES = (16, 24, 32, 40, 48, 80, 96, 141)  # GB, of GPUs that are sold; said where there is none to compare with
 # For the judge's forecast before any row is there: question and reference in bytes (an assumption), and bytes per token.
 _TEXT_BYTES, _BYTES_PER_TOKEN = 2000, 3.5
-# What decides how long a step takes; a run with other values is no measurement of this one.
-_STEP_FIELDS = (
-    "per_device_train_batch_size", "gradient_accumulation_steps", "num_generations", "max_completion_length", "max_length",
-    "use_vllm", "gradient_checkpointing", "bf16", "use_cpu",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What of a model's configuration decides its memory. `layer` is the number of weights in one layer."""
-
-    weights: int
-    layer: int
-    layers: int
-    width: int
-    vocabulary: int
-    key_value_heads: int
-    head_width: int
+_BATCH = ("per_device_train_batch_size", "gradient_accumulation_steps")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Memory per GPU by component (bytes), tokens and steps, judge's forecast, hours (None: never measured)."""
+    """Memory of one process by component (bytes), tokens and steps, the judge's forecast, hours (None: nothing to go by).
+
+    `available` is the memory to compare with, `smallest` the size in GB of the smallest GPU that is large enough. `place`
+    has the memory: a GPU, or a process where the profile trains on the CPU.
+    """
 
     stage: str
     steps: int
@@ -70,64 +60,140 @@ class Plan:
     training: dict[str, float]
     generation: dict[str, float]
     available: float | None
+    smallest: int | None
     judge: Forecast | None
-    hours: float | None
+    hours: Hours | None
+    place: str = "GPU"
+    note: str = ""
 
     @property
     def needed(self) -> float:
-        """Bytes of one GPU at the fullest moment."""
-        return max(sum(self.training.values()), sum(self.generation.values()))
+        """Bytes at the fullest moment."""
+        return _fullest(self.training, self.generation)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the memory suffices: that to compare with, or that of the largest GPU where there is none."""
+        return self.needed <= self.available if self.available else self.smallest is not None
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.stage}: {self.steps:,} steps of {self.rows_a_step:,} rows, at most {self.tokens_a_step:,} tokens a step"
-        ]
+        lines = [f"{self.stage}: {self._memory()}", f"  time: {self.hours or self._no_hours()}"]
+        if self.judge:
+            lines.append(f"  judge: {self.judge}")
+        if not self.fits:
+            lines.append(
+                "  lower per_device_train_batch_size (and raise gradient_accumulation_steps), shard (launch.accelerate: fsdp2), "
+                "or use lora"
+            )
+        lines.append(
+            f"  {self.steps:,} steps of {self.rows_a_step:,} rows, at most {self.tokens_a_step:,} tokens, in all processes"
+        )
         for name, parts in (("training", self.training), ("generation", self.generation)):
             if parts:
                 listed = ", ".join(f"{part} {size / _GB:.2f}" for part, size in parts.items())
-                lines.append(f"  memory per GPU, {name}: {sum(parts.values()) / _GB:.1f} GB = {listed}")
-        if self.judge:
-            lines.append(f"  judge: {self.judge}")
-        lines.append(f"  time: {self.hours:.1f} h, as measured" if self.hours is not None else "  time: not measured yet")
-        if self.available is None:
-            lines.append("  no GPU here: give launch.gpu_memory_gb to compare with")
-        elif self.needed > self.available:
-            lines.append(
-                f"  WARNING: this cannot fit: {self.needed / _GB:.1f} GB needed, {self.available / _GB:.1f} GB there; lower "
-                "per_device_train_batch_size (and raise gradient_accumulation_steps), shard (launch.accelerate: fsdp2), or use lora"
-            )
-        else:
-            lines.append(f"  fits: {self.needed / _GB:.1f} of {self.available / _GB:.1f} GB")
-        return "\n".join(lines)
+                lines.append(f"  memory per {self.place}, {name}: {sum(parts.values()) / _GB:.1f} GB = {listed}")
+        return "\n".join([*lines, *([f"  assumed: {self.note}"] if self.note else [])])
+
+    def _memory(self) -> str:
+        if self.available:
+            verdict = "fits" if self.fits else "CANNOT FIT"
+            return f"{verdict}: {self.needed / _GB:.1f} GB needed, {self.available / _GB:.1f} GB per {self.place} there"
+        if not self.smallest:
+            return f"CANNOT FIT: {self.needed / _GB:.1f} GB needed, and no GPU has more than {_GPU_SIZES[-1]} GB"
+        return (
+            f"fits a GPU of {self.smallest} GB or more: {self.needed / _GB:.1f} GB needed "
+            "(no GPU here; --set launch.gpu_memory_gb=... compares with yours)"
+        )
+
+    def _no_hours(self) -> str:
+        if self.stage == "evaluate" or self.place != "GPU":
+            return "not measured yet"
+        return "not known: max_steps is not set"
 
 
-def plan(profile: Profile, stage: str, shape: Shape, runs: Path, gpu: float | None = None) -> Plan:
-    """The plan of `stage` (sft, grpo or evaluate). `runs`: where finished runs of the profile are; `gpu`: bytes of one GPU."""
-    gpu = profile.launch.gpu_memory_gb * _GB if profile.launch.gpu_memory_gb else gpu
+def plan(profile: Profile, stage: str, shape: Shape, runs: Path, memory: float | None = None, gpu: str = "") -> Plan:
+    """The plan of `stage` (sft, grpo or evaluate). `runs`: where finished runs of the profile are.
+
+    `memory`: bytes of one GPU, or of one process's share of the machine where the profile trains on the CPU; `gpu`: its name.
+    """
+    memory = profile.launch.gpu_memory_gb * _GB if profile.launch.gpu_memory_gb else memory
+    enough = (size for size in _GPU_SIZES if _fullest(*_parts(profile, stage, shape, size * _GB)) <= size * _GB)
+    smallest = next(enough, None)
+    compared = memory or (smallest or _GPU_SIZES[-1]) * _GB  # vLLM takes a share of what there is
+    training, generation = _parts(profile, stage, shape, compared)
+    place = "process" if on_cpu(profile, stage) else "GPU"
+    common = {"available": memory, "smallest": smallest, "place": place, "note": shape.note}
     if stage == "evaluate":
-        return _evaluation(profile, shape, gpu)
+        settings, answers = profile.evaluation, _answers(profile)
+        steps = -(-answers // settings.batch_size)
+        tokens = settings.batch_size * 2 * settings.max_new_tokens
+        return Plan(stage, steps, settings.batch_size, tokens, training, generation, judge=None, hours=None, **common)
     section = getattr(profile, stage)
-    rows = section.get("per_device_train_batch_size", 8)
-    batch = rows * section.get("gradient_accumulation_steps", 1) * profile.launch.processes
-    steps = section.get("max_steps", 0)
-    prompt, answer = _lengths(section, stage)
-    training = _training(profile, section, shape, rows, prompt + answer, answer if stage == "grpo" else prompt + answer)
-    generation, judge = {}, None
-    if stage == "grpo":
-        kept = {name: training[name] for name in ("weights", "optimizer")}
-        if section.get("use_vllm") and section.get("vllm_mode", "colocate") == "colocate":
-            share = section.get("vllm_gpu_memory_utilization", 0.3) * (gpu or 0)
-            generation = kept | {"vLLM": share}
-            training |= {} if section.get("vllm_enable_sleep_mode") else {"vLLM": share}
-        elif not section.get("use_vllm"):
-            made = rows * section.get("steps_per_generation", section.get("gradient_accumulation_steps", 1))
-            generation = kept | {"KV cache": _cache(shape, made, prompt + answer, 2 if section.get("bf16") else 4)}
-        if profile.rewards.win_rate and profile.judge.name != "alignment":
-            group = section.get("num_generations", 8)
-            judge = forecast(profile.judge, steps * batch // group, group, _TEXT_BYTES, answer * _BYTES_PER_TOKEN)
-    return Plan(
-        stage, steps, batch, batch * (prompt + answer), training, generation, gpu, judge, _hours(profile, stage, steps, runs)
+    batch = global_batch(profile, stage)
+    steps, (prompt, answer) = section.get("max_steps", 0), _lengths(section, stage)
+    hours = measured(profile, stage, steps, shape, runs)
+    if hours is None and steps > 0 and place == "GPU":
+        trained = lora_weights(profile, shape) if profile.lora else shape.weights
+        flop = steps * batch * (prompt + answer) * flop_per_token(shape.weights, trained, section)
+        hours = estimate(flop, likely_gpu(gpu, compared), profile.launch.processes, more=stage == "grpo")
+    judge = None
+    if stage == "grpo" and profile.rewards.win_rate and profile.judge.name != "alignment":
+        group = section.get("num_generations", 8)
+        judge = forecast(profile.judge, steps * batch // group, group, _TEXT_BYTES, answer * _BYTES_PER_TOKEN)
+    tokens = batch * (prompt + answer)
+    return Plan(stage, steps, batch, tokens, training, generation, judge=judge, hours=hours, **common)
+
+
+def global_batch(profile: Profile, stage: str) -> int:
+    """Rows (sft) or completions (grpo) of one optimiser step, over all processes."""
+    section = getattr(profile, stage)
+    return section.get(_BATCH[0], 8) * section.get(_BATCH[1], 1) * profile.launch.processes
+
+
+def batch_note(own: Profile, changed: Profile, stage: str) -> str | None:
+    """What to say where another number of processes than the profile's own gives another batch; None where it does not.
+
+    Nothing is changed by itself: whoever has fewer GPUs may want a smaller batch.
+    """
+    before, after = global_batch(own, stage), global_batch(changed, stage)
+    had, has = own.launch.processes, changed.launch.processes
+    if had == has or before == after:
+        return None
+    what = "completions" if stage == "grpo" else "rows"
+    steps, rest = divmod(before * getattr(changed, stage).get(_BATCH[1], 1), after)
+    mend = f"set {stage}.{_BATCH[1]}={steps} to keep it" if not rest else f"no {stage}.{_BATCH[1]} keeps it"
+    return (
+        f"note: {has} process{'es' * (has > 1)} give{'s' * (has == 1)} {after} {what} a step, the profile's {had} "
+        f"give{'s' * (had == 1)} {before}; {mend}"
     )
+
+
+def on_cpu(profile: Profile, stage: str) -> bool:
+    """Whether the stage runs on the CPU by the profile's own wish; an evaluation runs where stage 2 does."""
+    return bool(getattr(profile, "grpo" if stage == "evaluate" else stage).get("use_cpu"))
+
+
+def _fullest(training: dict[str, float], generation: dict[str, float]) -> float:
+    return max(sum(training.values()), sum(generation.values()))
+
+
+def _parts(profile: Profile, stage: str, shape: Shape, memory: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Components (training, generation) on a GPU with so much memory."""
+    if stage == "evaluate":
+        return {}, _evaluation(profile, shape)
+    section = getattr(profile, stage)
+    rows, (prompt, answer) = section.get(_BATCH[0], 8), _lengths(section, stage)
+    training = _training(profile, section, shape, rows, prompt + answer, answer if stage == "grpo" else prompt + answer)
+    if stage != "grpo":
+        return training, {}
+    kept = {name: training[name] for name in ("weights", "optimizer")}
+    if not section.get("use_vllm"):
+        made = rows * section.get("steps_per_generation", section.get(_BATCH[1], 1))
+        return training, kept | {"KV cache": _cache(shape, made, prompt + answer, 2 if section.get("bf16") else 4)}
+    if section.get("vllm_mode", "colocate") != "colocate":
+        return training, {}
+    share = {"vLLM": section.get("vllm_gpu_memory_utilization", 0.3) * memory}
+    return training | ({} if section.get("vllm_enable_sleep_mode") else share), kept | share
 
 
 def _lengths(section: dict, stage: str) -> tuple[int, int]:
@@ -169,37 +235,22 @@ def lora_weights(profile: Profile, shape: Shape) -> int:
     return shape.layers * matrices * profile.lora.get("r", 8) * 2 * shape.width
 
 
-def _evaluation(profile: Profile, shape: Shape, gpu: float | None) -> Plan:
-    settings, width = profile.evaluation, 2 if profile.model.torch_dtype == "bfloat16" else 4
+def _answers(profile: Profile) -> int:
     languages = profile.data.eval_languages or profile.data.languages
-    answers = profile.data.eval_problems * len(languages) * (settings.samples + 1)
-    tokens = 2 * settings.max_new_tokens
-    memory = {
+    return profile.data.eval_problems * len(languages) * (profile.evaluation.samples + 1)
+
+
+def _evaluation(profile: Profile, shape: Shape) -> dict[str, float]:
+    settings, width = profile.evaluation, 2 if profile.model.torch_dtype == "bfloat16" else 4
+    return {
         "weights": width * shape.weights,
-        "KV cache": _cache(shape, settings.batch_size, tokens, width),
+        "KV cache": _cache(shape, settings.batch_size, 2 * settings.max_new_tokens, width),
         "logits": 4 * settings.batch_size * shape.vocabulary,
     }
-    steps = -(-answers // settings.batch_size)
-    return Plan("evaluate", steps, settings.batch_size, settings.batch_size * tokens, {}, memory, gpu, None, None)
 
 
-def _hours(profile: Profile, stage: str, steps: int, runs: Path) -> float | None:
-    """Hours of `steps` steps at the pace of the fastest finished run with the same batch; None without one."""
-    section, paces = getattr(profile, stage), []
-    for path in sorted(runs.glob(f"*/*/{MANIFEST}")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        done = manifest["settings"].get(stage)
-        if not done or not done.get("max_steps", 0) > 0:
-            continue
-        launch = manifest["settings"].get("launch", {"processes": 1})
-        same = all(done.get(name) == section.get(name) for name in _STEP_FIELDS)
-        if same and launch["processes"] == profile.launch.processes:
-            paces.append(manifest["wall_seconds"] / done["max_steps"])
-    return min(paces) * steps / 3600 if paces else None
-
-
-def dry_run(profile: Profile, stage: str, runs: Path) -> str:
-    """The resolved profile and the plan of a stage, for people."""
+def dry_run(profile: Profile, stage: str, runs: Path) -> tuple[str, bool]:
+    """The plan of a stage and the resolved profile, for people; and whether it fits."""
     import torch
 
     settings = profile.model_dump(mode="json")
@@ -208,44 +259,10 @@ def dry_run(profile: Profile, stage: str, runs: Path) -> str:
     )
     shown = {"name", "seed", "model", "data", "evaluation"} if stage == "evaluate" else shown
     resolved = yaml.safe_dump({k: v for k, v in settings.items() if k in shown}, sort_keys=False, allow_unicode=True)
-    gpu = torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else None
-    return f"{resolved}\n{plan(profile, stage, load_shape(profile), runs, gpu)}"
-
-
-def shape_of(config) -> Shape:
-    """The shape of a transformers configuration; weights are counted in a model without storage (device `meta`)."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-    layer = sum(weight.numel() for weight in model.get_decoder().layers[0].parameters())
-    heads = config.num_attention_heads
-    return Shape(
-        weights=sum(weight.numel() for weight in model.parameters()),
-        layer=layer,
-        layers=config.num_hidden_layers,
-        width=config.hidden_size,
-        vocabulary=config.vocab_size,
-        key_value_heads=getattr(config, "num_key_value_heads", None) or heads,
-        head_width=getattr(config, "head_dim", None) or config.hidden_size // heads,
-    )
-
-
-def load_shape(profile: Profile) -> Shape:
-    """The shape of the profile's model: the lab's, or that of a model directory's or hub id's configuration (no weights)."""
-    from transformers import AutoConfig
-
-    if profile.model.path == "lab":
-        return shape_of(_lab_config(profile.lab))
-    return shape_of(AutoConfig.from_pretrained(profile.model.path, revision=profile.model.revision))
-
-
-def _lab_config(lab: LabModel):
-    from transformers import LlamaConfig
-
-    return LlamaConfig(
-        vocab_size=lab.vocab_size, hidden_size=lab.hidden_size, intermediate_size=lab.intermediate_size,
-        num_hidden_layers=lab.layers, num_attention_heads=lab.heads, num_key_value_heads=lab.key_value_heads,
-        tie_word_embeddings=True,
-    )  # fmt: skip
+    memory, gpu = None, ""
+    if on_cpu(profile, stage):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / profile.launch.processes
+    elif torch.cuda.is_available():
+        memory, gpu = torch.cuda.get_device_properties(0).total_memory, torch.cuda.get_device_name(0)
+    found = plan(profile, stage, load_shape(profile), runs, memory, gpu)
+    return f"{found}\n\n{resolved}", found.fits

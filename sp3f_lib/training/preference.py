@@ -4,7 +4,7 @@
                  + alpha ( -log pi(y+|x) / |y+| ) }                       (arXiv 2503.04647 and 2410.08964)
 
 The DPO part sums log-probabilities over the tokens of a response, the NLL takes their mean *per response*, then the mean over
-responses. The reference is the model that the training starts from, frozen.
+responses. The reference is the model that the training starts from, frozen; with LoRA, that model without its adapter.
 
 Section `preference` of the profile holds fields of TRL's DPOConfig. The loss is `loss_type: [sigmoid, sft]`, and
 `loss_weights: [1.0, alpha]` (both papers: alpha 1). `PreferenceTrainer` is TRL's DPOTrainer with `compute_loss` replaced:
@@ -32,21 +32,7 @@ from trl import DPOConfig, DPOTrainer
 
 from sp3f_lib.profiles import Profile
 from sp3f_lib.runs import StageError
-
-LOSS = ["sigmoid", "sft"]
-# Fields of DPOConfig that change a loss of TRL which is not computed here, or move the reference.
-_OTHER_LOSSES = {
-    "discopop_tau",
-    "f_alpha_divergence_coef",
-    "f_divergence_type",
-    "label_smoothing",
-    "ld_alpha",
-    "ref_model_mixup_alpha",
-    "ref_model_sync_steps",
-    "router_aux_loss_coef",
-    "sync_ref_model",
-    "use_weighting",
-}
+from sp3f_lib.training.checks import check_settings
 
 
 def dpo_nll_loss(
@@ -104,7 +90,8 @@ class PreferenceTrainer(DPOTrainer):
         if self.precompute_ref_logps:
             reference = inputs["ref_chosen_logps"], inputs["ref_rejected_logps"]
         else:
-            reference = self.compute_ref_log_probs(self.ref_model, inputs)
+            # Without a model of its own (LoRA) the reference is the policy with its adapter off.
+            reference = self.compute_ref_log_probs(self.ref_model or self.model, inputs)
         lengths = mask.sum(1).chunk(2)[0]
         loss, metrics = dpo_nll_loss(chosen, rejected, *reference, lengths, self.beta, self.loss_weights[1])
         for name, values in metrics.items():
@@ -116,17 +103,19 @@ class PreferenceTrainer(DPOTrainer):
 def train_preference(directory: Path, profile: Profile, start: str, pairs: list[dict], label: str = "preference") -> None:
     """Trains the model at `start` (a directory or hub id), which is also the reference, on `pairs`, into `directory/model`.
 
+    With section `lora` only an adapter is trained, the reference is the model without it, and what is written is a whole model.
     Before the first step: `ValueError` if the profile or the model cannot be used, `StageError` if a pair cannot.
     """
     from datasets import Dataset
 
     from sp3f_lib.evaluation.generate import load_model
-    from sp3f_lib.training.common import train, trainer_settings
+    from sp3f_lib.training.common import lora_config, train, trainer_settings
 
-    check_settings(profile.preference)
+    check_settings(profile, "preference")
     args = DPOConfig(**trainer_settings(profile.preference, directory, profile.seed))
     load = (start, profile.model.torch_dtype, profile.model.revision)
     model, tokenizer = load_model(*load)
+    lora = lora_config(profile)
     kept = fitting_pairs(pairs, tokenizer, args.max_length, label)
     if args.process_index == 0 and len(kept) < len(pairs):
         print(
@@ -136,23 +125,13 @@ def train_preference(directory: Path, profile: Profile, start: str, pairs: list[
         )
     trainer = PreferenceTrainer(
         model=model,
-        ref_model=None if args.precompute_ref_log_probs else load_model(*load)[0],
+        ref_model=None if args.precompute_ref_log_probs or lora else load_model(*load)[0],
         args=args,
         train_dataset=Dataset.from_list(kept),
         processing_class=tokenizer,
+        peft_config=lora,
     )
     train(trainer, directory, label, profile)
-
-
-def check_settings(section: dict) -> None:
-    """Raises `ValueError` if section `preference` asks for another loss than DPO + alpha NLL."""
-    kinds, weights = section.get("loss_type"), section.get("loss_weights") or [1.0, 1.0]
-    if kinds != LOSS:
-        raise ValueError(f"preference.loss_type must be [{', '.join(LOSS)}], not {kinds}; set it in the profile")
-    if len(weights) != 2 or weights[0] != 1 or weights[1] < 0:
-        raise ValueError(f"preference.loss_weights must be [1.0, alpha] with alpha >= 0, not {weights}")
-    if others := sorted(_OTHER_LOSSES & section.keys()):
-        raise ValueError(f"preference.{others[0]} belongs to a loss that is not computed here; remove it from the profile")
 
 
 def fitting_pairs(pairs: list[dict], tokenizer, max_length: int | None, label: str) -> list[dict]:
@@ -167,11 +146,15 @@ def fitting_pairs(pairs: list[dict], tokenizer, max_length: int | None, label: s
         place = f"{label}: pair {number}" + (f" (id {pair['id']})" if "id" in pair else "")
         if missing := {"prompt", "chosen", "rejected"} - pair.keys():
             raise StageError(f"{place} has no {', '.join(sorted(missing))}; it has {', '.join(pair)}")
+        if not _are_messages(pair["prompt"]):
+            raise StageError(
+                f"{place}: 'prompt' must be a list of messages with role and content, not {_start(pair['prompt'])}"
+            )
         for side in ("chosen", "rejected"):
             if not _ends_with_an_answer(pair[side]):
                 raise StageError(
                     f"{place}: {side!r} must be a list of messages whose last one is the assistant's and not empty, not "
-                    f"{str(pair[side])[:80]!r}; leave such pairs out where they are made"
+                    f"{_start(pair[side])}; leave such pairs out where they are made"
                 )
         chosen, rejected = (
             tokenizer.apply_chat_template(pair["prompt"] + pair[side], return_dict=True)["input_ids"]
@@ -188,7 +171,15 @@ def fitting_pairs(pairs: list[dict], tokenizer, max_length: int | None, label: s
     return kept
 
 
+def _are_messages(messages) -> bool:
+    """Whether this is a chat with at least one message, each with a role and a text."""
+    whole = isinstance(messages, list) and all(isinstance(message, dict) for message in messages)
+    return whole and bool(messages) and all(isinstance(m.get(key), str) for m in messages for key in ("role", "content"))
+
+
 def _ends_with_an_answer(messages) -> bool:
-    if not isinstance(messages, list) or not messages:
-        return False
-    return messages[-1].get("role") == "assistant" and bool(messages[-1].get("content", "").strip())
+    return _are_messages(messages) and messages[-1]["role"] == "assistant" and bool(messages[-1]["content"].strip())
+
+
+def _start(value) -> str:
+    return repr(str(value)[:80])

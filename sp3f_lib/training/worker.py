@@ -34,9 +34,11 @@ _EXPECTED = (ValueError, OSError, StageError)
 
 
 def train_stage(directory: Path, profile: Profile, kind: str, start: str, rows: Path, label: str) -> None:
-    """Trains `start` (a model directory or hub id) on the rows of a file, into `directory/model`; `kind` is sft or grpo.
+    """Trains `start` (a model directory or hub id) on the rows of a file, into `directory/model`.
 
-    `Stopped` if a signal stopped it at a checkpoint; `StageError` if a worker failed, with that worker's message.
+    `kind` is the section of the profile: `sft` and `grpo` read rows, `preference` pairs (methods/export.py), `alignment` the rows
+    of LIDR's SFT baseline (methods/lidr.py). `Stopped` if a signal stopped it at a checkpoint; `StageError` if a worker failed,
+    with that worker's message.
     """
     from sp3f_lib.training.checks import check_machine, check_rows
 
@@ -50,18 +52,23 @@ def train_stage(directory: Path, profile: Profile, kind: str, start: str, rows: 
 
 
 def _train(directory: Path, profile: Profile, kind: str, start: str, rows: Path, label: str) -> None:
-    from sp3f_lib.data.schema import read_rows
+    from sp3f_lib.training.checks import read_training_rows
     from sp3f_lib.training.common import set_up
 
     set_up(profile.threads)
-    if kind == "sft":
-        from sp3f_lib.training.sft import train_sft
-
-        train_sft(directory, profile, start, read_rows(rows, for_sft=True), label)
-    else:
+    found = read_training_rows(rows, kind)
+    if kind == "grpo":
         from sp3f_lib.training.grpo import train_policy
 
-        train_policy(directory, profile, start, read_rows(rows), label)
+        train_policy(directory, profile, start, found, label)
+    elif kind == "preference":
+        from sp3f_lib.training.preference import train_preference
+
+        train_preference(directory, profile, start, found, label)
+    else:
+        from sp3f_lib.training.sft import train_sft
+
+        train_sft(directory, profile.model_copy(update={"sft": getattr(profile, kind)}), start, found, label)
 
 
 @contextmanager

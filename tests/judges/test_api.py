@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sp3f_lib.judges import JudgeError, Pair, make_judge
+from sp3f_lib.judges import JudgeError, Pair, api, make_judge
+from sp3f_lib.judges.client import check_before_training
 from sp3f_lib.profiles import Judge as Settings
 
 pytest.importorskip("openai")
@@ -27,7 +28,7 @@ class Server:
 
     def __init__(self):
         self.requests, self.keys, self.paths, self.answer = [], [], [], lambda request: r"\boxed{A}"
-        self.lock, self.running, self.most = threading.Lock(), 0, 0
+        self.lock, self.running, self.most, self.pause = threading.Lock(), 0, 0, 1
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,7 +50,7 @@ class Server:
                 self.send_response(status)
                 self.send_header("Content-Type", "text/html" if isinstance(body, str) else "application/json")
                 self.send_header("Content-Length", str(len(data)))
-                self.send_header("retry-after-ms", "1")  # the client honours it, so retries take no time here
+                self.send_header("retry-after-ms", str(server.pause))  # the client honours it, so retries take no time here
                 self.end_headers()
                 self.wfile.write(data)
 
@@ -255,3 +256,70 @@ def test_an_address_is_asked_at_its_own_host_however_it_ends(server, monkeypatch
     monkeypatch.setenv("LLM_API_URL", server.url.removesuffix("/v1") + end)
     assert preferences(server, [PAIR]) == [1.0]
     assert server.paths[-1] == ("/v1" if "v1" in end else "") + "/chat/completions"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A judge that says after 0.3 s that it waits, and again after 10 s."""
+    monkeypatch.setattr(api, "_QUIET", 0.3)
+    monkeypatch.setattr(api, "_LOOK", 0.02)
+    monkeypatch.setattr(api, "_AGAIN", 10.0)
+
+
+def test_a_silent_endpoint_is_said_with_what_is_waited_for(server, impatient, capsys):
+    hanging = threading.Event()
+    server.answer = lambda request: (
+        r"\boxed{A}" if shown(request)["problem"] != "slow" else hanging.wait(1.0) or r"\boxed{A}"
+    )
+    compare(server, [*questions(3), Pair("slow", "good", "bad")], timeout_seconds=20)
+    line = capsys.readouterr().out.splitlines()[-1]  # on a busy machine the first connection may take as long
+    expected = (
+        r"judge: 3 of 4 comparisons answered, waiting \d+ s for some-model at 127\.0\.0\.1 \(judge\.timeout_seconds 20\)"
+    )
+    assert re.fullmatch(expected, line)
+
+
+def test_a_pause_between_tries_is_said_to_be_one(server, impatient, capsys):
+    fails = iter([(500, {"error": {}})])
+    server.answer = lambda request: next(fails, r"\boxed{A}")
+    server.pause = 1000
+    compare(server, [PAIR])
+    assert (
+        "judge: 0 of 1 comparisons answered, waiting 0 s, now between tries (judge.retry_seconds 300)"
+        in capsys.readouterr().out
+    )
+
+
+def test_an_endpoint_that_answers_is_not_talked_about(server, capsys):
+    compare(server, questions(3))
+    assert capsys.readouterr().out == ""
+
+
+# ---- before the first stage
+
+
+def test_a_missing_key_is_found_before_the_first_stage(monkeypatch, tmp_path):
+    settings = Settings(name="api", model="some-model")
+    monkeypatch.setenv("LLM_API_URL", "http://127.0.0.1:1/v1")
+    monkeypatch.setenv("LLM_API_KEY", KEY)
+    check_before_training(settings, tmp_path)
+    monkeypatch.delenv("LLM_API_KEY")
+    with pytest.raises(JudgeError, match="needs LLM_API_KEY"):
+        check_before_training(settings, tmp_path)
+    check_before_training(Settings(), tmp_path)  # the embedded judge
+    check_before_training(settings.model_copy(update={"offline": True}), tmp_path)
+
+
+def test_a_finished_stage_2_needs_no_key_and_an_unfinished_one_does(monkeypatch, tmp_path):
+    monkeypatch.delenv("LLM_API_URL", raising=False)
+    settings, run = Settings(name="api", model="some-model"), tmp_path / "sp3f-warm" / "0123456789ab"
+    run.mkdir(parents=True)
+    with pytest.raises(JudgeError, match="needs LLM_API_URL"):
+        check_before_training(settings, run.parent)
+    (run / "manifest.json").write_text("{}")
+    check_before_training(settings, run.parent)
+
+
+def test_the_check_imports_no_client_library():
+    code = "import sys, sp3f_lib.judges.client; sys.exit(bool({'openai', 'aiohttp', 'torch'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

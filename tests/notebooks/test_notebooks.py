@@ -15,7 +15,10 @@ REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 TOY = REPOSITORY / "tests" / "toy.yaml"
 # Sizes that are parameters of one notebook, not of the profile.
-SIZES = {"06_judge_audit": {"problems": 6, "groups": 3, "attacked": 3, "simulated": 6}}
+SIZES = {
+    "06_judge_audit": {"problems": 6, "groups": 3, "attacked": 3, "simulated": 6},
+    "08_lidr": {"controls": False},  # the toy's answers are too much alike for them
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,8 @@ def test_the_figures_and_their_tables_are_there(folder):
         "sft_loss",
         "fidelity_confusion",
         *(f"judge_{n}" for n in ("accuracy", "bias", "attacks", "simulation")),
+        *(f"icr_{n}" for n in ("accuracy", "alpha", "results")),
+        *(f"lidr_{n}" for n in ("agreement", "answers", "failures", "results")),
         *(f"{n}_{r}" for n in ("rl_curves", "languages", "sft_languages") for r in ("warm", "cold")),
     }
     assert names == wanted

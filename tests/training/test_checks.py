@@ -11,6 +11,7 @@ from sp3f_lib.__main__ import main
 from sp3f_lib.data.lab import sample_problems
 from sp3f_lib.data.schema import write_rows
 from sp3f_lib.data.sources import lab_rows
+from sp3f_lib.methods.export import export_pairs
 from sp3f_lib.profiles import ProfileError, load_profile, profile_names
 from sp3f_lib.rewards import verifiable
 from sp3f_lib.runs import StageError
@@ -101,6 +102,19 @@ def test_processes_of_a_launcher_are_sent_away(empty_folder, monkeypatch, capsys
     assert not list(empty_folder.iterdir())
 
 
+def test_the_loss_of_preference_training_is_checked_with_its_settings():
+    check_settings(load_profile(TOY), "preference")
+    with pytest.raises(ProfileError, match=r"preference\.loss_type must be \[sigmoid, sft\], not \['ipo'\]"):
+        check_settings(load_profile(TOY, {"preference.loss_type": ["ipo"]}), "preference")
+
+
+def test_references_computed_before_are_refused_in_several_processes():
+    before = {"preference.precompute_ref_log_probs": True}
+    check_settings(load_profile(TOY, before), "preference")
+    with pytest.raises(ProfileError, match=r"works in one process, launch\.processes is 2; leave it away"):
+        check_settings(load_profile(TOY, TWO | before), "preference")
+
+
 # ---- the machine
 
 
@@ -176,6 +190,41 @@ def test_prompt_and_completion_together_must_fit_into_the_models_context(start):
     with pytest.raises(StageError, match=rf"grpo: {many} of 5 prompts .* {room + 1} more tokens within 2048"):
         too_long = load_profile(TOY, {"grpo.max_completion_length": room + 1})
         check_rows(too_long, "grpo", str(folder / "model"), folder / "rows.parquet")
+
+
+def write_pairs(path: Path, chosen: str, rejected: str = "5") -> Path:
+    said = {
+        side: [{"role": "assistant", "content": text}] for side, text in {"chosen": chosen, "rejected": rejected}.items()
+    }
+    pair = {"id": "p", "lang": "en", "prompt": [{"role": "user", "content": "1 + 3?"}]} | said
+    return export_pairs([pair] * 2, path)
+
+
+def test_pairs_are_read_and_checked_before_a_model_is_loaded(start, tmp_path):
+    arguments = load_profile(TOY), "preference", str(start[0] / "model")
+    check_rows(*arguments, write_pairs(tmp_path / "good.jsonl", "4"))
+    with pytest.raises(StageError, match=r"preference: pair 0 \(id p\): 'chosen' and 'rejected' are the same text"):
+        check_rows(*arguments, write_pairs(tmp_path / "same.jsonl", "5"))
+    with pytest.raises(StageError, match=r"preference: there is no file .*nowhere\.jsonl"):
+        check_rows(*arguments, tmp_path / "nowhere.jsonl")
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(StageError, match=r"empty\.jsonl has no pairs; look at the stage that makes them"):
+        check_rows(*arguments, tmp_path / "empty.jsonl")
+    (tmp_path / "cut.jsonl").write_text('{"id": "p", "pro')
+    with pytest.raises(ValueError, match=r"cut\.jsonl, line 1: not JSON"):
+        check_rows(*arguments, tmp_path / "cut.jsonl")
+
+
+def test_pairs_beyond_the_models_context_are_left_out_or_refused(start, tmp_path):
+    pairs = write_pairs(tmp_path / "long.jsonl", "4 " * 2100)  # the lab model's context has 2048 tokens
+    pairs.write_text(pairs.read_text() + write_pairs(tmp_path / "short.jsonl", "4").read_text())
+    check_rows(load_profile(TOY, {"preference.max_length": 2048}), "preference", str(start[0] / "model"), pairs)
+    for limit in (4 * 2048, None):
+        with pytest.raises(
+            StageError, match=r"2 of 4 pairs have more tokens than the model's context of 2048; set preference"
+        ):
+            profile = load_profile(TOY, {"preference.max_length": limit})
+            check_rows(profile, "preference", str(start[0] / "model"), pairs)
 
 
 def test_a_reward_that_fails_on_the_rows_own_solutions_is_noticed_before_training(start, monkeypatch):

@@ -1,14 +1,27 @@
 """LoRA at toy size: only the adapter is trained, and what is exported is a whole model with the adapter merged."""
 
+import json
+import os
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
+from datasets import Dataset
+from trl import DPOConfig
 
+from sp3f_lib.data.lab import sample_problems
+from sp3f_lib.data.schema import write_rows
+from sp3f_lib.data.sources import lab_rows
 from sp3f_lib.evaluation.generate import load_model
 from sp3f_lib.profiles import ProfileError, load_profile
 from sp3f_lib.stages import policy, sft
+from sp3f_lib.training.common import lora_config
+from sp3f_lib.training.preference import PreferenceTrainer, train_preference
+from sp3f_lib.training.worker import train_stage
 
+REPOSITORY = Path(__file__).parents[2]
 TOY = Path(__file__).parents[1] / "toy.yaml"
 LORA = {"lora.r": 2, "lora.lora_alpha": 64, "lora.target_modules": ["q_proj", "down_proj"]}
 
@@ -48,6 +61,87 @@ def test_the_export_has_the_tokenizer_and_the_ends_of_the_model_it_came_from(tra
     assert tokenizer.chat_template == first.chat_template
     assert model.generation_config.eos_token_id == base.generation_config.eos_token_id
     assert model.config.to_dict() | {"_name_or_path": ""} == base.config.to_dict() | {"_name_or_path": ""}
+
+
+# ---- preference training: the reference is the model without its adapter
+
+
+def make_pair(number: int) -> dict:
+    sides = {"chosen": f"{number} + 3 = {number + 3}.", "rejected": f"{number} + 3 = {number + 4}. So it is {number + 4}."}
+    said = {side: [{"role": "assistant", "content": text}] for side, text in sides.items()}
+    return {"prompt": [{"role": "user", "content": f"{number} + 3?"}]} | said
+
+
+PAIRS = [make_pair(number) for number in range(8)]
+STEPS = {"preference.max_steps": 3, "preference.learning_rate": 0.1}
+
+
+def test_preference_training_moves_the_model_and_not_its_reference(trained, tmp_path):
+    start, profile = trained[1], load_profile(TOY, LORA | STEPS)
+    train_preference(tmp_path, profile, str(start), PAIRS)
+    assert not list((tmp_path / "model").glob("adapter*"))
+    old, new = weights(start), weights(tmp_path / "model")
+    assert {name for name in old if not torch.equal(old[name], new[name])} == {
+        n for n in old if "q_proj" in n or "down_proj" in n
+    }
+    first, *_, last = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert first["loss/dpo"] == pytest.approx(0.693147, rel=1e-5)  # an adapter begins at zero
+    assert abs(last["rewards/margins"]) > 0.01  # so that a reference that moves along would be seen
+
+
+def test_the_reference_of_an_adapter_is_the_start_model(trained, tmp_path):
+    """The adapter is far from zero here; a model of its own as reference gives the same log-probabilities."""
+    start, profile = trained[1], load_profile(TOY, LORA)
+    args = DPOConfig(**profile.preference, output_dir=str(tmp_path), report_to=[])
+
+    def trainer(lora, reference):
+        model, tokenizer = load_model(str(start))
+        data = Dataset.from_list(PAIRS)
+        return PreferenceTrainer(
+            model=model, ref_model=reference, args=args, train_dataset=data, processing_class=tokenizer, peft_config=lora
+        )
+
+    with_adapter, whole = trainer(lora_config(profile), None), trainer(None, load_model(str(start))[0])
+    assert with_adapter.ref_model is None
+    with torch.no_grad():
+        for name, weight in with_adapter.model.named_parameters():
+            if "lora_B" in name:
+                weight += 0.1
+    found, expected = {}, {}
+    for one, seen in ((with_adapter, found), (whole, expected)):
+        one.model.train()
+        inputs = one.data_collator(list(one.train_dataset))
+        one.compute_loss(one.model, inputs)
+        seen |= {name: values[-1] for name, values in one._metrics["train"].items()}
+        seen["reference"] = torch.cat(one.compute_ref_log_probs(one.ref_model or one.model, inputs))
+    assert torch.equal(found["reference"], expected["reference"])
+    assert found["logps/chosen"] != pytest.approx(expected["logps/chosen"], rel=1e-3)
+    references = found["logps/chosen"] - found["rewards/chosen"] / args.beta
+    assert references == pytest.approx(expected["logps/chosen"], rel=1e-5)  # policy = reference in the whole model
+
+
+def test_references_computed_before_training_are_those_without_the_adapter(trained, tmp_path):
+    for name, changes in (("during", {}), ("before", {"preference.precompute_ref_log_probs": True})):
+        train_preference(tmp_path / name, load_profile(TOY, LORA | STEPS | changes), str(trained[1]), PAIRS)
+    during, before = (weights(tmp_path / name / "model") for name in ("during", "before"))
+    for name in during:
+        torch.testing.assert_close(before[name], during[name], rtol=0, atol=1e-6)
+
+
+@pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
+def test_an_adapter_trained_under_zero3_is_merged_as_in_one_process(trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), *sys.path]))
+    rows = write_rows(lab_rows(sample_problems(12, 5, (2,)), ("en",)), tmp_path / "rows.parquet")
+    same = LORA | {"sft.max_steps": 4, "sft.optim": "sgd", "sft.learning_rate": 1.0}
+    two = {"launch.accelerate": "zero3", "launch.processes": 2, "sft.per_device_train_batch_size": 2}
+    for name, changes in (("one", {}), ("two", two)):
+        (tmp_path / name).mkdir()
+        train_stage(tmp_path / name, load_profile(TOY, same | changes), "sft", str(trained[0]), rows, name)
+    before, one, two = weights(trained[0]), weights(tmp_path / "one" / "model"), weights(tmp_path / "two" / "model")
+    assert max((one[name] - before[name]).abs().max() for name in one) > 1e-2
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-5)
 
 
 def test_a_field_that_peft_does_not_have_is_refused():

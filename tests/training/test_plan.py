@@ -1,13 +1,12 @@
 """The plan's arithmetic, computed by hand for a model of round numbers, and what the command prints."""
 
-import json
-
 import pytest
 from transformers import LlamaConfig
 
 from sp3f_lib.__main__ import main
 from sp3f_lib.profiles import load_profile, profile_names
-from sp3f_lib.training.plan import Shape, load_shape, lora_weights, plan, shape_of
+from sp3f_lib.training.plan import batch_note, lora_weights, plan
+from sp3f_lib.training.shape import Shape
 
 # A billion weights, 10 layers of width 1,000 and 10 M weights, a vocabulary of 10,000, 2 key-value heads of width 50.
 ROUND = Shape(10**9, 10**7, 10, 1000, 10**4, 2, 50)
@@ -108,21 +107,62 @@ def test_the_judge_is_asked_for_every_pair_of_every_group(tmp_path):
 
 
 def test_what_cannot_fit_is_said_with_what_to_change(tmp_path):
-    tight, roomy = of("sft", SFT, tmp_path, gpu=17 * GB), of("sft", SFT, tmp_path, gpu=18 * GB)
-    assert "WARNING: this cannot fit: 17.6 GB needed, 17.0 GB there; lower per_device_train_batch_size" in str(tight)
-    assert "fits: 17.6 of 18.0 GB" in str(roomy)
-    assert "no GPU here" in str(of("sft", SFT, tmp_path))
+    tight, roomy = of("sft", SFT, tmp_path, memory=17 * GB), of("sft", SFT, tmp_path, memory=18 * GB)
+    assert (tight.fits, roomy.fits) == (False, True)
+    assert str(tight).startswith("sft: CANNOT FIT: 17.6 GB needed, 17.0 GB per process there\n")
+    assert "lower per_device_train_batch_size" in str(tight) and "lower" not in str(roomy)
+    assert str(roomy).startswith("sft: fits: 17.6 GB needed, 18.0 GB per process there\n")
 
 
-def test_hours_are_those_of_a_run_with_the_same_batch(tmp_path):
-    profile = load_profile("lab", SFT)
-    for key, section, seconds in (("same", {"max_steps": 10}, 360), ("other", {"max_length": 10}, 1)):
-        folder = tmp_path / "sft-warm" / key
-        folder.mkdir(parents=True)
-        manifest = {"settings": {"sft": profile.sft | section}, "wall_seconds": seconds}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert of("sft", SFT, tmp_path).hours == pytest.approx(0.3)  # 36 s a step, 30 steps
-    assert of("sft", SFT | {"sft.max_length": 7}, tmp_path).hours is None
+GPU = SFT | {"sft.use_cpu": False}
+
+
+def test_without_a_gpu_the_size_that_it_takes_is_said(tmp_path):
+    found = of("sft", GPU, tmp_path)
+    assert found.fits and "fits a GPU of 24 GB or more: 17.6 GB needed" in str(found).splitlines()[0]
+    large = of("sft", GPU | {"sft.per_device_train_batch_size": 1000}, tmp_path)
+    assert not large.fits and "CANNOT FIT" in str(large) and "no GPU has more than 141 GB" in str(large)
+
+
+def test_vllm_takes_its_share_of_each_size(tmp_path):
+    # 16.592 GB and 0.6 M fit in M from 41.5 GB on.
+    vllm = {"grpo.use_vllm": True, "grpo.vllm_gpu_memory_utilization": 0.6, "grpo.use_cpu": False}
+    assert of("grpo", GRPO | vllm, tmp_path).smallest == 48
+
+
+def test_the_note_says_what_keeps_the_batch():
+    own, four = load_profile("paper"), load_profile("paper", {"launch.processes": 4})
+    assert batch_note(own, four, "grpo") == (
+        "note: 4 processes give 128 completions a step, the profile's 8 give 256; "
+        "set grpo.gradient_accumulation_steps=32 to keep it"
+    )
+    kept = load_profile("paper", {"launch.processes": 4, "grpo.gradient_accumulation_steps": 32})
+    assert batch_note(own, kept, "grpo") is None and batch_note(own, own, "grpo") is None
+    assert "no sft.gradient_accumulation_steps keeps it" in batch_note(
+        own, load_profile("paper", {"launch.processes": 3}), "sft"
+    )
+
+
+def test_the_command_notes_another_batch(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    LlamaConfig(num_hidden_layers=2).save_pretrained(tmp_path / "model")
+    command = ["sft", "--profile", "gpu1", "--model", "./model", "--dry-run", "--set", "launch.gpu_memory_gb=200"]
+    command += ["--set", "launch.accelerate=ddp", "--set", "launch.processes=4"]
+    assert main(command) == 0
+    note = (
+        "note: 4 processes give 64 rows a step, the profile's 1 gives 16; set sft.gradient_accumulation_steps=2 to keep it"
+    )
+    assert note in capsys.readouterr().out
+    assert main([*command, "--set", "sft.gradient_accumulation_steps=2"]) == 0
+    assert "note:" not in capsys.readouterr().out
+
+
+def test_a_plan_that_cannot_fit_ends_the_command_with_2(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    LlamaConfig(num_hidden_layers=2).save_pretrained(tmp_path / "model")
+    command = ["sft", "--profile", "gpu1", "--model", "./model", "--dry-run", "--set", "launch.gpu_memory_gb=1"]
+    assert main(command) == 2
+    assert capsys.readouterr().out.startswith("sft: CANNOT FIT")
 
 
 def test_the_evaluation_counts_samples_and_the_greedy_answer(tmp_path):
@@ -133,30 +173,14 @@ def test_the_evaluation_counts_samples_and_the_greedy_answer(tmp_path):
     assert found.generation["KV cache"] == 2 * 4 * 30 * 100 * 10 * 2 * 50
 
 
-def test_weights_are_counted_in_the_real_architecture():
-    config = LlamaConfig(
-        vocab_size=100, hidden_size=8, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1,
-        tie_word_embeddings=False,
-    )  # fmt: skip
-    # Query and output 8 x 8, key and value 8 x 4, three 8 x 16, two norms of 8; embeddings and head 100 x 8, one norm.
-    layer = 2 * 64 + 2 * 32 + 3 * 128 + 2 * 8
-    assert shape_of(config) == Shape(3 * layer + 2 * 800 + 8, layer, 3, 8, 100, 1, 4)
-    config.tie_word_embeddings = True
-    assert shape_of(config).weights == 3 * layer + 800 + 8
-
-
-def test_the_labs_model_is_as_large_as_its_profile_says():
-    assert 0.5e6 < load_shape(load_profile("lab")).weights < 0.7e6
-
-
 @pytest.mark.parametrize("verb", ["sft", "grpo", "evaluate"])
 @pytest.mark.parametrize("name", profile_names())
 def test_the_command_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatch, capsys, name, verb):
     monkeypatch.chdir(tmp_path)
-    LlamaConfig().save_pretrained(tmp_path / "model")
+    LlamaConfig(num_hidden_layers=2).save_pretrained(tmp_path / "model")
     arm = [] if verb == "sft" else ["--arm", "sp3f"]
     model = [] if name == "lab" else ["--model", "./model"]
     assert main([verb, "--profile", name, *arm, *model, "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert f"\n{verb}: " in said and "memory per GPU" in said
+    assert said.startswith(f"{verb}: ") and "  memory per " in said and "\nmodel:" in said
     assert not (tmp_path / "runs").exists()

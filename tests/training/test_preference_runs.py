@@ -14,9 +14,10 @@ import pytest
 from sp3f_lib.evaluation import generate
 from sp3f_lib.profiles import load_profile, save_profile
 from sp3f_lib.runs import StageError
+from sp3f_lib.training.checks import check_loss
 from sp3f_lib.training.common import set_up
 from sp3f_lib.training.lab_model import new_model, train_tokenizer
-from sp3f_lib.training.preference import check_settings, fitting_pairs, train_preference
+from sp3f_lib.training.preference import fitting_pairs, train_preference
 
 REPOSITORY = Path(__file__).parents[2]
 TOY = REPOSITORY / "tests" / "toy.yaml"
@@ -57,6 +58,8 @@ def lab(tmp_path_factory):
         ({"chosen": message("assistant", " \n")}, r"pair 1 \(id p1\): 'chosen' must be .* not empty"),
         ({"rejected": []}, r"pair 1 \(id p1\): 'rejected' must be"),
         ({"chosen": "4."}, r"'chosen' must be a list of messages.*'4\.'"),
+        ({"chosen": [{"role": "assistant", "content": None}]}, "'chosen' must be a list of messages"),
+        ({"prompt": "1 + 3?"}, r"pair 1 \(id p1\): 'prompt' must be a list of messages .* not '1 \+ 3\?'"),
         ({"chosen": message("user", "4.")}, "the assistant's"),
         ({"chosen": PAIRS[1]["rejected"]}, r"pair 1 \(id p1\): 'chosen' and 'rejected' are the same text"),
     ],
@@ -102,7 +105,7 @@ def test_a_pair_is_left_out_whole_if_either_side_does_not_fit(lab):
 )
 def test_another_loss_is_refused(section, message):
     with pytest.raises(ValueError, match=message):
-        check_settings(section)
+        check_loss(section)
 
 
 def test_another_loss_is_refused_before_anything_is_loaded(tmp_path):

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ from sp3f_lib.data.lab import sample_problems
 from sp3f_lib.data.schema import write_rows
 from sp3f_lib.data.sources import lab_rows
 from sp3f_lib.evaluation.generate import load_model
+from sp3f_lib.methods.export import export_pairs
 from sp3f_lib.profiles import load_profile, save_profile
 from sp3f_lib.runs import StageError, Stopped
 from sp3f_lib.training import worker
@@ -166,6 +168,52 @@ def test_two_processes_see_judge_and_learn_what_one_does(start, one, tmp_path, s
     assert stats["asked"] == one[2]["asked"]
     assert set(stats["paid"]) == {1}
     assert (seen[0]["kind"] == "DTensor") == (strategy == "fsdp2")
+
+
+def test_preference_training_in_two_processes_stopped_once_ends_as_in_one(start, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), *sys.path]))
+    said = [(f"{n} + 3?", f"{n} + 3 = {n + 3}." + " So it is." * (n % 3), f"{n} + 3 = {n + 4}.") for n in range(16)]
+    roles = ("prompt", "user"), ("chosen", "assistant"), ("rejected", "assistant")
+    pairs = [{c: [{"role": r, "content": t}] for (c, r), t in zip(roles, texts, strict=True)} for texts in said]
+    export_pairs([{"id": str(n), "lang": "en"} | pair for n, pair in enumerate(pairs)], tmp_path / "pairs.jsonl")
+    same = {
+        "preference.max_steps": 40,
+        "preference.optim": "sgd",
+        "preference.learning_rate": 0.1,
+        "preference.save_steps": 10,
+    }
+    two = {"launch.accelerate": "ddp", "launch.processes": 2, "preference.per_device_train_batch_size": 2}
+    one = {"preference.per_device_train_batch_size": 4}
+
+    def train_as(name: str, changes: dict) -> Path:
+        (tmp_path / name).mkdir(exist_ok=True)
+        profile = load_profile(TOY, same | changes)
+        worker.train_stage(tmp_path / name, profile, "preference", str(start / "model"), tmp_path / "pairs.jsonl", name)
+        return tmp_path / name
+
+    def stop_when_it_trains():
+        while not (tmp_path / "two" / "metrics.jsonl").is_file():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    alone = train_as("one", one)
+    watch = threading.Thread(target=stop_when_it_trains, daemon=True)
+    watch.start()
+    with pytest.raises(Stopped, match=r"two: stopped at step \d+, which is saved"):
+        train_as("two", two)
+    watch.join()
+    assert list(tmp_path.glob("two/checkpoints/checkpoint-*/COMPLETE"))
+    together = train_as("two", two)
+    found, expected = (dict(load_model(str(path / "model"))[0].named_parameters()) for path in (together, alone))
+    before = dict(load_model(str(start / "model"))[0].named_parameters())
+    moved = max((expected[name] - before[name]).abs().max().item() for name in before)
+    assert moved > 1e-3
+    for name in found:
+        torch.testing.assert_close(found[name], expected[name], rtol=0, atol=1e-3 * moved)
+    rows = [[json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()] for path in (together, alone)]
+    assert [row["step"] for row in rows[0]] == list(range(1, 41))  # one process writes, each step once
+    for key in ("loss", "rewards/margins", "logps/chosen"):
+        assert [row[key] for row in rows[0]] == pytest.approx([row[key] for row in rows[1]], rel=1e-3, abs=1e-3)
 
 
 # ---- the command: started once, stopped by a signal, killed, gone on

@@ -1,0 +1,326 @@
+"""What ICR and LIDR make before they train, as stages: prompts, answers, scores, translations, pairs.
+
+    rl rows or a folder -> prompts
+    ICR     responses (policy) -> scores (policy, reference) -> pairs (reward, penalty, bound)
+    LIDR    answers (policy)   -> translations (policy)      -> pairs, controls, rows of the SFT baseline
+
+What is sampled and scored is kept apart from what is made of it: another reward, penalty or bound needs no new pass of a model, and
+arms with the same policy share its answers. Which model is the policy is decided in preference_stages.py.
+"""
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+from sp3f_lib.data.schema import read_rows
+from sp3f_lib.profiles import Profile, ProfileError
+from sp3f_lib.stages import data, label, make_stage
+
+PAIRS = "pairs.jsonl"
+# ICR's sampling seed (arXiv 2503.04647, released code); the profile's is added.
+_SEED = 42
+_SAMPLED = ("samples", "temperature", "top_p", "max_new_tokens")
+_GENERATION_CODE = ("methods/sampling.py", "methods/parts.py", "evaluation/generate.py")
+
+
+def prompts(profile: Profile) -> Path:
+    """`prompts.jsonl`: the parallel prompts of both methods, with their ids and all languages; `missing.json`: ids by language."""
+    methods, languages = profile.methods, profile.data.rl_languages or profile.data.languages
+    source = Path(methods.prompts) if methods.prompts else data(profile) / "rl.parquet"
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods.prompts import prompts_from_rows, read_prompts, save_prompts
+        from sp3f_lib.runs import write_text
+
+        read, where = (read_prompts, source) if methods.prompts else (prompts_from_rows, read_rows(source))
+        found, missing = read(where, languages, methods.problems, methods.intersect)
+        save_prompts(found, directory / "prompts.jsonl")
+        write_text(directory / "missing.json", json.dumps(missing))
+        left_out = ", ".join(f"{lang} {count}" for lang, count in missing.items() if count)
+        print(
+            f"prompts: {len(found)} in each of {', '.join(languages)}" + (f"; ids missing: {left_out}" if left_out else "")
+        )
+
+    settings = {"languages": languages, "problems": methods.problems, "intersect": methods.intersect}
+    code = ("methods/prompts.py", "data/schema.py", "languages.py")
+    return make_stage(profile, f"prompts-{profile.regime}", work, settings, {"source": source}, code, ("prompts.jsonl",))
+
+
+def dpo_pairs(profile: Profile, start: Path) -> Path:
+    """English answers of the model `start`, verified and paired: `pairs.jsonl` and `report.csv`."""
+    methods = profile.methods
+    if methods.prompts:
+        raise ProfileError("methods.start: dpo is made from problems with known answers; with methods.prompts, name a model")
+    rows = data(profile) / "rl.parquet"
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods.english_start import english_pairs
+        from sp3f_lib.methods.export import export_pairs
+        from sp3f_lib.methods.icr_scores import sample_responses
+        from sp3f_lib.methods.prompts import prompts_from_rows
+
+        # All English problems of the split, not only those of the methods' prompts.
+        found = prompts_from_rows(read_rows(rows), ("en",))[0]
+        where, show = directory / "parts", _progress(profile, "dpo answers")
+        with _generator(profile, start) as generate:
+            said = sample_responses(where, generate, found, ("en",), _sampling(profile), profile.seed, progress=show)
+        pairs, report = english_pairs(said, read_rows(rows), profile.rewards.threshold, methods.english_pairs, profile.seed)
+        report.to_csv(directory / "report.csv", index=False)
+        export_pairs(pairs, directory / PAIRS)
+
+    settings = _settings(profile, "english_pairs", *_SAMPLED) | {
+        "threshold": profile.rewards.threshold,
+        "seed": profile.seed,
+    }
+    code = ("methods/english_start.py", *_GENERATION_CODE, "rewards", "evaluation/evaluate.py", "languages.py")
+    return make_stage(
+        profile, f"dpo-pairs-{profile.regime}", work, settings, {"policy": start, "rows": rows}, code, ("*.jsonl", "*.csv")
+    )
+
+
+def icr_responses(profile: Profile, policy: Path | str, iteration: int) -> Path:
+    """The sampled responses of an iteration's policy to all prompts: `responses/*.parquet`."""
+    source = prompts(profile)
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods.icr_scores import sample_responses
+
+        found, languages = load(source)
+        show = _progress(profile, f"ICR {iteration} answers")
+        where, seed = directory / "responses", _SEED + profile.seed
+        with _generator(profile, policy) as generate:
+            sample_responses(where, generate, found, languages, _sampling(profile), seed, progress=show)
+
+    settings = _settings(profile, *_SAMPLED) | {"seed": profile.seed}
+    inputs = {"policy": policy, "prompts": source}
+    return make_stage(
+        profile, f"icr-responses-{iteration}-{profile.regime}", work, settings, inputs, _GENERATION_CODE, ("responses/*",)
+    )
+
+
+def icr_scores(profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str) -> Path:
+    """The responses with the implicit rewards of the policy against the reference: `scores/*.parquet`.
+
+    All of `methods.rewards` in iteration 1, where they are compared; later only `reward`, the one that makes the pairs.
+    """
+    methods, source = profile.methods, prompts(profile)
+    rewards = sorted(methods.rewards) if iteration == 1 else [reward]
+    responses = icr_responses(profile, policy, iteration)
+
+    def work(directory: Path) -> None:
+        from dataclasses import replace
+
+        from sp3f_lib.methods.icr_scores import score_responses
+        from sp3f_lib.methods.parts import read_parts
+        from sp3f_lib.methods.sampling import TRANSLATION
+
+        models = [_model(profile, path) for path in (policy, reference)]
+        with _generator(profile, policy, models[0]) as generate:
+            score_responses(
+                directory / "scores",
+                read_parts(responses / "responses"),
+                load(source)[0],
+                *models,
+                rewards,
+                batch_size=methods.scoring_batch_size,
+                generate=generate,  # for R_t alone
+                translation=replace(TRANSLATION, max_new_tokens=methods.translation_tokens, batch_size=methods.batch_size),
+                progress=_progress(profile, f"ICR {iteration} scores"),
+            )
+
+    translated = _settings(profile, "translation_tokens") if "R_t" in rewards else {"threads": profile.threads}
+    settings = translated | {"rewards": rewards}
+    inputs = {"policy": policy, "reference": reference, "prompts": source, "responses": responses}
+    # Not icr_scores.py: its other half makes pairs, which may change without a new pass of the models.
+    code = ("methods/icr.py", "methods/scoring.py", "methods/translation.py", *_GENERATION_CODE, "languages.py")
+    return make_stage(profile, f"icr-scores-{iteration}-{profile.regime}", work, settings, inputs, code, ("scores/*",))
+
+
+def icr_pairs(profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str) -> Path:
+    """`pairs.jsonl` by one reward, and `report.csv` on how they came about, by language."""
+    methods, source = profile.methods, prompts(profile)
+    if reward not in methods.rewards:
+        raise ProfileError(
+            f"pairs are to be made by {reward}; add it to methods.rewards, which has {', '.join(methods.rewards)}"
+        )
+    scores = icr_scores(profile, policy, reference, iteration, reward)
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods.export import export_pairs
+        from sp3f_lib.methods.icr_scores import icr_pairs as make_pairs
+        from sp3f_lib.methods.parts import read_parts
+
+        table = read_parts(scores / "scores")
+        pairs, report = make_pairs(table, load(source)[0], reward, methods.upper_bound(iteration), methods.length_control)
+        report.to_csv(directory / "report.csv", index=False)
+        export_pairs(pairs, directory / PAIRS)
+        print(
+            f"{label(profile, f'ICR {iteration}, {reward}')}: {len(pairs)} pairs of {report['prompts'].sum()} prompts",
+            flush=True,
+        )
+
+    settings = {"reward": reward, "upper_bound": methods.upper_bound(iteration), "length_control": methods.length_control}
+    inputs = {"scores": scores, "prompts": source}
+    code = ("methods/icr.py", "methods/icr_scores.py", "methods/export.py")
+    return make_stage(profile, f"icr-pairs-{iteration}-{profile.regime}", work, settings, inputs, code, ("*.jsonl", "*.csv"))
+
+
+def lidr_answers(profile: Profile, policy: Path | str, iteration: int) -> Path:
+    """Greedy answers of an iteration's policy to all prompts: `answers/*.parquet`."""
+    methods, source = profile.methods, prompts(profile)
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods.lidr import answer_prompts
+        from sp3f_lib.methods.sampling import Sampling
+
+        found, languages = load(source)
+        sampling = Sampling(
+            repetition_penalty=methods.repetition_penalty,
+            max_new_tokens=methods.max_new_tokens,
+            batch_size=methods.batch_size,
+        )
+        show = _progress(profile, f"LIDR {iteration} answers")
+        with _generator(profile, policy) as generate:
+            answer_prompts(directory / "answers", generate, found, languages, sampling, progress=show)
+
+    settings = _settings(profile, "repetition_penalty", "max_new_tokens")
+    inputs = {"policy": policy, "prompts": source}
+    return make_stage(
+        profile, f"lidr-answers-{iteration}-{profile.regime}", work, settings, inputs, _GENERATION_CODE, ("answers/*",)
+    )
+
+
+def lidr_translations(profile: Profile, policy: Path | str, iteration: int) -> Path:
+    """The answers translated by the policy itself, in both directions: `translations/*.parquet`."""
+    methods, source = profile.methods, prompts(profile)
+    answers = lidr_answers(profile, policy, iteration)
+
+    def work(directory: Path) -> None:
+        from dataclasses import replace
+
+        from sp3f_lib.methods.lidr import translate_answers
+        from sp3f_lib.methods.parts import read_parts
+        from sp3f_lib.methods.sampling import TRANSLATION
+
+        sampling = replace(TRANSLATION, max_new_tokens=methods.translation_tokens, batch_size=methods.batch_size)
+        show = _progress(profile, f"LIDR {iteration} translations")
+        said = read_parts(answers / "answers")
+        with _generator(profile, policy) as generate:
+            translate_answers(directory / "translations", generate, load(source)[0], said, sampling, progress=show)
+
+    settings = _settings(profile, "translation_tokens")
+    inputs = {"policy": policy, "prompts": source, "answers": answers}
+    code = ("methods/translation.py", "methods/translation_requests.py", *_GENERATION_CODE, "languages.py")
+    return make_stage(
+        profile, f"lidr-translations-{iteration}-{profile.regime}", work, settings, inputs, code, ("translations/*",)
+    )
+
+
+def lidr_pairs(profile: Profile, policy: Path | str, iteration: int) -> Path:
+    """LIDR's pairs and what else is made of the same answers.
+
+    `pairs.jsonl` with `report.csv`; the controls `content.jsonl` and `language.jsonl`, of equal size, with `controls.csv`;
+    `alignment.jsonl`, the rows of the SFT baseline.
+    """
+    source, answers = prompts(profile), lidr_answers(profile, policy, iteration)
+    translations = lidr_translations(profile, policy, iteration)
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods import lidr
+        from sp3f_lib.methods.export import export_pairs
+        from sp3f_lib.methods.lidr_controls import equal_numbers, fidelity_control_pairs
+        from sp3f_lib.methods.parts import read_parts
+        from sp3f_lib.runs import write_text
+
+        found = load(source)[0]
+        said, translated = read_parts(answers / "answers"), read_parts(translations / "translations")
+        pairs, report = lidr.lidr_pairs(found, said, translated)
+        controls, counts = fidelity_control_pairs(found, pairs, said, translated, profile.rewards.threshold)
+        for kind, kept in equal_numbers(controls, seed=profile.seed).items():
+            if kept:
+                export_pairs(kept, directory / f"{kind}.jsonl")
+        rows = lidr.alignment_rows(found, said, translated)
+        lines = (json.dumps(row | {"lang": row["extra_info"]["lang"]}, ensure_ascii=False) for row in rows)
+        write_text(directory / "alignment.jsonl", "\n".join(lines) + "\n")
+        report.to_csv(directory / "report.csv", index=False)
+        counts.to_csv(directory / "controls.csv", index=False)
+        export_pairs(pairs, directory / PAIRS)
+        print(f"{label(profile, f'LIDR {iteration}')}: {len(pairs)} pairs of {len(found)} prompts", flush=True)
+
+    settings = {"threshold": profile.rewards.threshold, "seed": profile.seed}
+    inputs = {"prompts": source, "answers": answers, "translations": translations}
+    code = (
+        "methods/lidr.py",
+        "methods/lidr_controls.py",
+        "methods/translation_requests.py",
+        "methods/export.py",
+        "rewards/fidelity.py",
+    )
+    return make_stage(
+        profile, f"lidr-pairs-{iteration}-{profile.regime}", work, settings, inputs, code, ("*.jsonl", "*.csv")
+    )
+
+
+def load(source: Path):
+    """(the prompts of a finished stage, their languages)."""
+    from sp3f_lib.methods.prompts import load_prompts
+
+    found = load_prompts(source / "prompts.jsonl")
+    return found, tuple(found[0].messages)
+
+
+def _sampling(profile: Profile):
+    from sp3f_lib.methods.sampling import Sampling
+
+    return Sampling(**profile.methods.model_dump(include={*_SAMPLED, "batch_size"}))
+
+
+def _model(profile: Profile, path: Path | str):
+    import torch
+
+    from sp3f_lib.evaluation.generate import load_model
+
+    model, tokenizer = load_model(str(path), profile.model.torch_dtype, _revision(profile, path))
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+
+
+def _revision(profile: Profile, path: Path | str) -> str | None:
+    """The profile's revision is that of its base model."""
+    return profile.model.revision if str(path) == profile.model.path else None
+
+
+@contextmanager
+def _generator(profile: Profile, path: Path | str, loaded=None):
+    """Generates with the model at `path`: `loaded` (or loaded here), an engine of vLLM, or a server, as the profile says."""
+    from sp3f_lib.training.common import set_up
+
+    set_up(profile.threads)
+    methods, revision = profile.methods, _revision(profile, path)
+    if methods.generator == "vllm":
+        from sp3f_lib.methods.vllm_engine import vllm_generator
+
+        with vllm_generator(str(path), profile.model.torch_dtype, revision, **methods.engine) as generate:
+            yield generate
+    elif methods.generator == "server":
+        from sp3f_lib.methods.server import Limits, server_generator
+
+        server = methods.server.model_dump()
+        name, vllm = server.pop("model"), server.pop("vllm")
+        yield server_generator(str(path), name, vllm, Limits(**server), revision)
+    else:
+        from sp3f_lib.methods.sampling import local_generator
+
+        yield local_generator(*(loaded or _model(profile, path)))
+
+
+def _settings(profile: Profile, *keys: str) -> dict:
+    """What of the profile decides generated texts: fields of `methods`, and how they are generated."""
+    methods = profile.methods
+    found = {"methods": methods.model_dump(include={*keys, "batch_size", "generator"}), "threads": profile.threads}
+    return found | ({"vllm": methods.server.vllm} if methods.generator == "server" else {})
+
+
+def _progress(profile: Profile, what: str):
+    from sp3f_lib.training.common import progress_printer
+
+    return progress_printer(label(profile, what), "parts")
