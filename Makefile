@@ -32,7 +32,8 @@ reproduce: $(READY)  ## notebooks 01, 02, 03, 05 headless: from problems to the 
 test: $(READY)  ## ruff and pytest
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/python -m pytest
+	@# Two at a time, each file's tests in one process and in order.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lab: $(READY)  ## JupyterLab in the repository's folder (LAB="--no-browser" for a server)
 	@$(BIN)/jupyter lab $(LAB)

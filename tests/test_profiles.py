@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from pydantic import ValidationError
+from trl import DPOConfig, SFTConfig
 
 from sp3f_lib import stages
 from sp3f_lib.profiles import (
@@ -18,6 +19,7 @@ from sp3f_lib.profiles import (
 )
 
 SHIPPED = pytest.mark.parametrize("name", profile_names())
+WITH_GRPO = pytest.mark.parametrize("name", [name for name in profile_names() if load_profile(name).grpo])
 
 
 def refused(overrides=None, name="lab", **parameters) -> str:
@@ -83,7 +85,7 @@ def test_a_shipped_profile_loads_with_every_source(name, source):
     assert load_profile(name, source=source).data.source == source
 
 
-@SHIPPED
+@WITH_GRPO
 def test_the_trainers_defaults_that_contradict_the_paper_are_set(name):
     grpo = load_profile(name).grpo
     expected = {"loss_type": "dr_grpo", "beta": 0.0, "epsilon": 0.2, "epsilon_high": 0.28, "num_generations": 8}
@@ -92,7 +94,7 @@ def test_the_trainers_defaults_that_contradict_the_paper_are_set(name):
     assert {"bf16", "gradient_checkpointing"} <= set(grpo)
 
 
-@SHIPPED
+@WITH_GRPO
 def test_a_batch_of_a_shipped_profile_holds_whole_groups(name):
     grpo = load_profile(name).grpo
     completions = grpo["per_device_train_batch_size"] * grpo.get("gradient_accumulation_steps", 1)
@@ -112,6 +114,39 @@ def test_the_paper_profile_holds_the_published_settings():
     assert (evaluation.samples, evaluation.temperature, evaluation.top_p, evaluation.max_new_tokens) == (8, 0.7, 0.8, 2048)
     assert profile.rewards.model_dump() == {"accuracy": 1, "parseable": 1, "fidelity": 1, "win_rate": 1, "threshold": 0.7}
     assert (profile.judge.privilege, profile.judge.schedule) == ("solution", "all_ordered")
+
+
+def test_the_icr_profile_holds_the_published_settings():
+    profile = load_profile("paper_icr")
+    methods, preference = profile.methods, profile.preference
+    assert (methods.samples, methods.temperature, methods.top_p, methods.max_new_tokens) == (10, 0.9, 1.0, 2400)
+    assert (methods.problems, methods.reference, methods.rewards) == (3000, "base", ("R_c",))
+    assert [methods.upper_bound(iteration) for iteration in (1, 2, 3)] == [None, 500, 500]
+    assert " ".join(profile.data.languages) == "en es ru de fr"
+    assert (preference["beta"], preference["loss_type"], preference["loss_weights"]) == (0.1, ["sigmoid", "sft"], [1.0, 1.0])
+    assert 8 * preference["per_device_train_batch_size"] * preference["gradient_accumulation_steps"] == 64
+
+
+def test_the_lidr_profile_holds_the_published_settings():
+    profile = load_profile("paper_lidr")
+    methods, preference, alignment = profile.methods, profile.preference, profile.alignment
+    assert (methods.repetition_penalty, methods.max_new_tokens, methods.problems, methods.start) == (1.1, 2400, 1000, "base")
+    assert (preference["beta"], preference["loss_weights"], preference["lr_scheduler_type"]) == (0.1, [1.0, 1.0], "cosine")
+    assert (preference["num_train_epochs"], preference["warmup_steps"], preference["learning_rate"]) == (1, 0.03, 5e-7)
+    assert 8 * preference["per_device_train_batch_size"] * preference["gradient_accumulation_steps"] == 16
+    assert (alignment["learning_rate"], alignment["num_train_epochs"]) == (1e-5, 3)
+    assert 8 * alignment["per_device_train_batch_size"] * alignment["gradient_accumulation_steps"] == 128
+
+
+@SHIPPED
+@pytest.mark.parametrize("section, cls", [("dpo", DPOConfig), ("preference", DPOConfig), ("alignment", SFTConfig)])
+def test_the_sections_of_icr_and_lidr_are_those_of_the_real_trainers(name, section, cls, tmp_path):
+    profile = load_profile(name)
+    settings = getattr(load_profile(name, regime=profile.methods.regime or profile.regime), section)
+    on_a_cpu = {"bf16": False, "use_cpu": True}  # bf16 wants a GPU
+    assert (
+        not settings or cls(**settings | on_a_cpu | {"output_dir": str(tmp_path)}).learning_rate == settings["learning_rate"]
+    )
 
 
 # ---- what cannot be right
@@ -219,9 +254,9 @@ def test_what_should_be_a_list_is_refused_with_what_to_write(overrides, message)
 
 def test_a_profile_without_a_required_section_is_refused_with_its_name(layered):
     raw = yaml.safe_load(layered.read_text())
-    del raw["grpo"]
+    del raw["data"]
     layered.write_text(yaml.safe_dump(raw))
-    assert "grpo: Field required" in refused(name=layered)
+    assert "data: Field required" in refused(name=layered)
 
 
 @pytest.mark.parametrize("section", ["base", "sft", "grpo"])

@@ -15,6 +15,7 @@ from sp3f_lib.judges.prompts import VERSION
 from sp3f_lib.judges.recorded import run_label
 from sp3f_lib.profiles import Profile
 from sp3f_lib.runs import read_manifest, write_text
+from sp3f_lib.stages import ARMS, iteration_of
 
 CARD = "README.md"
 _METHODS = {
@@ -24,7 +25,17 @@ _METHODS = {
     "judge_unprivileged": "GRPO with a pairwise judge that does not see the reference",
     "sp3f": "SP3F: GRPO with a privileged pairwise judge",
     "judge_only": "GRPO with the privileged pairwise judge alone",
+    "sp3f_implicit": "GRPO with ICR's implicit reward as the pairwise judge",
+    "dpo": "DPO on verified English answers: the model that ICR and LIDR start from",
+    "lidr_sft": "supervised fine-tuning on the model's own translated English answers (LIDR's baseline)",
+    "icr": "ICR: DPO + NLL on pairs chosen by the implicit reward, conditioned on the English prompt",
+    "icr_m": "ICR with the reward conditioned on the prompt in the language",
+    "icr_t": "ICR with the reward of the translated response",
+    "lidr": "LIDR: DPO + NLL on self-translated English answers over own answers",
+    "lidr_content": "LIDR on those pairs alone whose sides are in the same language",
+    "lidr_language": "LIDR on pairs that differ in language alone",
 }
+_PAPERS = {"icr": "2503.04647", "lidr": "2410.08964"}
 
 
 def write_card(
@@ -41,7 +52,10 @@ def write_card(
 
 def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], results: pd.DataFrame | None) -> str:
     """The text of the card."""
-    manifest, trained = read_manifest(stage) or {}, profile.sft if method == "sft" else profile.grpo
+    name, iteration = iteration_of(method) or (method, None)
+    paper = _PAPERS.get(name.split("_")[0], "2601.18722")
+    manifest, trained = read_manifest(stage) or {}, getattr(profile, _section(method))
+    how_made = _METHODS.get(name, name) + (f", iteration {iteration}" if iteration else "")
     head = {
         "language": sorted(languages),
         "library_name": "transformers",
@@ -53,14 +67,14 @@ def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], 
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False).strip()}\n---\n",
         f"# {profile.name} / {method} / {profile.regime}, seed {profile.seed}\n",
-        f"Made by {_METHODS.get(method, method)} ([arXiv 2601.18722](https://arxiv.org/abs/2601.18722)), with sp3f-lib "
+        f"Made by {how_made} ([arXiv {paper}](https://arxiv.org/abs/{paper})), with sp3f-lib "
         f"at commit {manifest.get('git_commit') or 'unknown'}.\n",
         "## Data\n",
-        f"Source: `{profile.data.source}`. Training rows by language: "
+        f"Source: `{profile.methods.prompts or profile.data.source}`. Training rows or pairs by language: "
         + ", ".join(f"{lang} {count}" for lang, count in sorted(languages.items()))
         + ".\n",
     ]
-    if method not in ("base", "sft"):
+    if method in ARMS:
         weights = profile.rewards.model_dump()
         parts += ["## Rewards\n", ", ".join(f"{name} {value:g}" for name, value in weights.items()) + ".\n"]
         if profile.rewards.win_rate:
@@ -75,11 +89,20 @@ def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], 
     return "\n".join(parts)
 
 
+def _section(method: str) -> str:
+    """The section of the profile that a method is trained with."""
+    if method in ("base", "sft", "dpo"):
+        return method
+    return "grpo" if method in ARMS else "alignment" if method == "lidr_sft" else "preference"
+
+
 def _judge(stage: Path, profile: Profile) -> str:
     judge = profile.judge
     said = f"`{judge.model or judge.name}`, shown: {judge.privilege}; schedule {judge.schedule}"
     if judge.name == "alignment":
         return said + ". Embedded, no prompt, no cost."
+    if judge.name == "implicit":
+        return f"{said}. Rewards of `{judge.model}` against `{judge.reference_model}`, no prompt, no cost."
     spent = Ledger(judge.ledger).spent(run_label(stage)) if Path(judge.ledger).is_file() else Spent()
     priced = f"{spent.usd:.2f} USD" + (f" and {spent.unpriced} calls of unknown price" if spent.unpriced else "")
     tokens = f"{spent.tokens_in:,} tokens in, {spent.tokens_out:,} out"

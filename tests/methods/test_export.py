@@ -32,7 +32,7 @@ def test_the_files_are_read_by_datasets_and_taken_by_the_trainers(tmp_path, tiny
     path = export_pairs(PAIRS, tmp_path / f"pairs.{kind}")
     reader = "json" if kind == "jsonl" else "parquet"
     dataset = load_dataset(reader, data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
-    wanted = [{key: value for key, value in pair.items() if key != "partner"} for pair in PAIRS]
+    wanted = PAIRS
     assert dataset.to_list() == wanted
     settings = {
         "use_cpu": True,

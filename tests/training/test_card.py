@@ -48,6 +48,15 @@ def test_only_what_was_used_is_told(tmp_path):
     assert "max_completion_length: 12" in text
 
 
+def test_a_preference_model_names_its_paper_its_iteration_and_its_own_settings(tmp_path):
+    text = card(tmp_path / "a", "icr_m_2", **{"preference.beta": 0.37})
+    assert "ICR with the reward conditioned on the prompt in the language, iteration 2 ([arXiv 2503.04647]" in text
+    assert "beta: 0.37" in text
+    assert "## Judge" not in text
+    assert "beta: 0.61" in card(tmp_path / "b", "dpo", **{"dpo.beta": 0.61})
+    assert "[arXiv 2410.08964]" in card(tmp_path / "c", "lidr_sft")
+
+
 @pytest.mark.parametrize("usd", [0.25, None])
 def test_the_judges_cost_is_that_of_this_run(tmp_path, usd):
     ledger = Ledger(tmp_path / "verdicts.sqlite")

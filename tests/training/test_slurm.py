@@ -94,13 +94,13 @@ def test_shellcheck_finds_nothing():
 
 
 def test_there_is_a_script_for_each_stage_and_all_go_back_into_the_queue():
-    assert {path.stem for path in SCRIPTS} == {"data", "sft", "grpo", "evaluate"}
+    assert {path.stem for path in SCRIPTS} == {"data", "sft", "grpo", "preference", "evaluate"}
     for path in SCRIPTS:
         lines = path.read_text().splitlines()
         options = [line.removeprefix("#SBATCH ") for line in lines if line.startswith("#SBATCH ")]
         assert "--requeue" in options
         assert "--open-mode=append" in options  # a requeued job would overwrite its log
-        assert ("--signal=B:USR1@300" in options) == (path.stem in ("sft", "grpo"))
+        assert ("--signal=B:USR1@300" in options) == (path.stem in ("sft", "grpo", "preference"))
         first = next(number for number, line in enumerate(lines) if line and not line.startswith("#"))
         assert not [line for line in lines[first:] if line.startswith("#SBATCH")]  # SLURM reads no further
 
@@ -120,6 +120,9 @@ def test_there_is_a_script_for_each_stage_and_all_go_back_into_the_queue():
          "grpo --profile paper --arm judge_only --set a.b=1"),
         ("grpo.sbatch", {"ARMS": "rlvr", "LANGUAGES": "sw bn", "SLURM_ARRAY_TASK_ID": "0"},
          "grpo --profile paper --arm rlvr --set a.b=1 --set data.languages=[sw]"),
+        ("preference.sbatch", {}, "preference --profile paper --arm icr_2 --set a.b=1"),
+        ("preference.sbatch", {"ARMS": "lidr_1 lidr_sft", "SLURM_ARRAY_TASK_ID": "1"},
+         "preference --profile paper --arm lidr_sft --set a.b=1"),
         ("evaluate.sbatch", {"ARMS": "base sft", "SLURM_ARRAY_TASK_ID": "1"}, "evaluate --profile paper --arm sft --set a.b=1"),
     ],
 )  # fmt: skip
