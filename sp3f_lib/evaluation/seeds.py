@@ -16,12 +16,16 @@ from sp3f_lib.launch import run_stages
 from sp3f_lib.profiles import Profile
 from sp3f_lib.stages import START
 
+# What `over_seeds` shows; see `run_seeds`.
+VALUES = ("accuracy", "fidelity", "greedy", "reasons", "accuracy en", "accuracy others", "fidelity others")
+
 
 def run_seeds(profiles: Sequence[Profile], arms: Sequence[str]) -> pd.DataFrame:
     """Trains and scores base, sft and `arms` for each profile (one per seed and regime), `parallel` at a time.
 
-    Returns one line per seed, regime and method: `accuracy`, `fidelity`, `reasons` (share of answers with a calculation), all
-    sampled, and `greedy` accuracy; shares in [0, 1].
+    `arms` may be models of ICR and LIDR too. Returns one line per seed, regime and method: `accuracy`, `fidelity`, `reasons` (share
+    of answers with a calculation), all sampled, and `greedy` accuracy; accuracy and fidelity also for English (`accuracy en`) and
+    the `others`, NaN where the regime has none. Shares in [0, 1].
     """
     for profile in {p.seed: p for p in profiles}.values():
         run_stages([(profile, "base", None)])  # alone: it uses all cores
@@ -39,18 +43,24 @@ def run_seeds(profiles: Sequence[Profile], arms: Sequence[str]) -> pd.DataFrame:
                 "regime": profile.regime,
                 "method": method,
                 **{metric: sampled[metric].mean() for metric in METRICS},
+                **{f"{metric} en": sampled[sampled.lang == "en"][metric].mean() for metric in METRICS},
+                **{f"{metric} others": sampled[sampled.lang != "en"][metric].mean() for metric in METRICS},
                 "reasons": (sampled.steps > 0).mean(),
                 "greedy": greedy.accuracy.mean(),
             }
         )
-    order = {method: number for number, method in enumerate((*START, *arms))}
+    order = {method: number for number, method in enumerate(dict.fromkeys((*START, *arms)))}
     return pd.DataFrame(rows).sort_values(
         ["regime", "method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c
     )
 
 
-def over_seeds(results: pd.DataFrame, values: Sequence[str] = ("accuracy", "fidelity", "greedy", "reasons")) -> pd.DataFrame:
-    """Mean of each value over seeds in percent, with a 95 % t interval; one line per regime and method."""
+def over_seeds(results: pd.DataFrame, values: Sequence[str] = VALUES) -> pd.DataFrame:
+    """Mean of each value over seeds in percent, with a 95 % t interval; one line per regime and method.
+
+    Values that `results` lacks, or has for no regime, are left out.
+    """
+    values = [value for value in values if value in results and results[value].notna().any()]
     rows = []
     for (regime, method), group in results.groupby(["regime", "method"], sort=False):
         row = {"regime": regime, "method": method, "seeds": len(group)}
