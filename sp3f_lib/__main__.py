@@ -103,7 +103,8 @@ def _note_batch(options, profile) -> None:
     """Says where another number of processes by --set changes the batch of a stage that this verb runs."""
     from sp3f_lib.training.plan import batch_note
 
-    stages = {"sft": ("sft",), "grpo": ("sft", "grpo"), "evaluate": ("sft", "grpo")}.get(options.verb, ())
+    stages = [stage for stage in ("sft", "grpo", "preference", "alignment") if getattr(profile, stage)]
+    stages = {"sft": ["sft"], "grpo": ["sft", "grpo"], "evaluate": stages, "preference": stages}.get(options.verb, [])
     overrides = _overrides(options.set)
     if not stages or "launch.processes" not in overrides:
         return
@@ -185,7 +186,8 @@ def _pairs(options) -> int:
     profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
     file = pairs_of(profile, options.arm)
     pairs = read_json_lines(file)
-    print(pd.read_csv(file.with_name("report.csv")).to_string(index=False))
+    report = "controls.csv" if options.arm.startswith(("lidr_content", "lidr_language")) else "report.csv"
+    print(pd.read_csv(file.with_name(report)).to_string(index=False))
     print(f"{len(pairs)} pairs: {file}")
     if options.export:
         print(f"written: {export_pairs(pairs, options.export)}")

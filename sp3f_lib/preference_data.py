@@ -9,10 +9,11 @@ arms with the same policy share its answers. Which model is the policy is decide
 """
 
 import json
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 
 from sp3f_lib.data.schema import read_rows
+from sp3f_lib.generators import generation_settings, generator, loaded_model, which_model
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.stages import data, label, make_stage
 
@@ -43,7 +44,12 @@ def prompts(profile: Profile) -> Path:
 
     settings = {"languages": languages, "problems": methods.problems, "intersect": methods.intersect}
     code = ("methods/prompts.py", "data/schema.py", "languages.py")
-    return make_stage(profile, f"prompts-{profile.regime}", work, settings, {"source": source}, code, ("prompts.jsonl",))
+    inputs = {"source": source}
+    if (
+        methods.prompts and (beside := source.parent / "gsm8k" / "train.jsonl").is_file()
+    ):  # English GSM8K may come from there
+        inputs |= {"gsm8k": beside}
+    return make_stage(profile, f"prompts-{profile.regime}", work, settings, inputs, code, ("prompts.jsonl",))
 
 
 def dpo_pairs(profile: Profile, start: Path) -> Path:
@@ -62,13 +68,13 @@ def dpo_pairs(profile: Profile, start: Path) -> Path:
         # All English problems of the split, not only those of the methods' prompts.
         found = prompts_from_rows(read_rows(rows), ("en",))[0]
         where, show = directory / "parts", _progress(profile, "dpo answers")
-        with _generator(profile, start) as generate:
+        with generator(profile, start) as generate:
             said = sample_responses(where, generate, found, ("en",), _sampling(profile), profile.seed, progress=show)
         pairs, report = english_pairs(said, read_rows(rows), profile.rewards.threshold, methods.english_pairs, profile.seed)
         report.to_csv(directory / "report.csv", index=False)
         export_pairs(pairs, directory / PAIRS)
 
-    settings = _settings(profile, "english_pairs", *_SAMPLED) | {
+    settings = generation_settings(profile, start, "english_pairs", *_SAMPLED) | {
         "threshold": profile.rewards.threshold,
         "seed": profile.seed,
     }
@@ -88,10 +94,10 @@ def icr_responses(profile: Profile, policy: Path | str, iteration: int) -> Path:
         found, languages = load(source)
         show = _progress(profile, f"ICR {iteration} answers")
         where, seed = directory / "responses", _SEED + profile.seed
-        with _generator(profile, policy) as generate:
+        with generator(profile, policy) as generate:
             sample_responses(where, generate, found, languages, _sampling(profile), seed, progress=show)
 
-    settings = _settings(profile, *_SAMPLED) | {"seed": profile.seed}
+    settings = generation_settings(profile, policy, *_SAMPLED) | {"seed": profile.seed}
     inputs = {"policy": policy, "prompts": source}
     return make_stage(
         profile, f"icr-responses-{iteration}-{profile.regime}", work, settings, inputs, _GENERATION_CODE, ("responses/*",)
@@ -114,8 +120,9 @@ def icr_scores(profile: Profile, policy: Path | str, reference: Path | str, iter
         from sp3f_lib.methods.parts import read_parts
         from sp3f_lib.methods.sampling import TRANSLATION
 
-        models = [_model(profile, path) for path in (policy, reference)]
-        with _generator(profile, policy, models[0]) as generate:
+        models = [loaded_model(profile, path) for path in (policy, reference)]
+        translator = generator(profile, policy, models[0]) if "R_t" in rewards else nullcontext()
+        with translator as generate:
             score_responses(
                 directory / "scores",
                 read_parts(responses / "responses"),
@@ -123,13 +130,15 @@ def icr_scores(profile: Profile, policy: Path | str, reference: Path | str, iter
                 *models,
                 rewards,
                 batch_size=methods.scoring_batch_size,
-                generate=generate,  # for R_t alone
+                generate=generate,
                 translation=replace(TRANSLATION, max_new_tokens=methods.translation_tokens, batch_size=methods.batch_size),
                 progress=_progress(profile, f"ICR {iteration} scores"),
             )
 
-    translated = _settings(profile, "translation_tokens") if "R_t" in rewards else {"threads": profile.threads}
-    settings = translated | {"rewards": rewards}
+    translated = (
+        generation_settings(profile, policy, "translation_tokens") if "R_t" in rewards else {"threads": profile.threads}
+    )
+    settings = translated | {"rewards": rewards, "models": [which_model(profile, path) for path in (policy, reference)]}
     inputs = {"policy": policy, "reference": reference, "prompts": source, "responses": responses}
     # Not icr_scores.py: its other half makes pairs, which may change without a new pass of the models.
     code = ("methods/icr.py", "methods/scoring.py", "methods/translation.py", *_GENERATION_CODE, "languages.py")
@@ -139,10 +148,6 @@ def icr_scores(profile: Profile, policy: Path | str, reference: Path | str, iter
 def icr_pairs(profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str) -> Path:
     """`pairs.jsonl` by one reward, and `report.csv` on how they came about, by language."""
     methods, source = profile.methods, prompts(profile)
-    if reward not in methods.rewards:
-        raise ProfileError(
-            f"pairs are to be made by {reward}; add it to methods.rewards, which has {', '.join(methods.rewards)}"
-        )
     scores = icr_scores(profile, policy, reference, iteration, reward)
 
     def work(directory: Path) -> None:
@@ -155,7 +160,7 @@ def icr_pairs(profile: Profile, policy: Path | str, reference: Path | str, itera
         report.to_csv(directory / "report.csv", index=False)
         export_pairs(pairs, directory / PAIRS)
         print(
-            f"{label(profile, f'ICR {iteration}, {reward}')}: {len(pairs)} pairs of {report['prompts'].sum()} prompts",
+            f"{label(profile, f'ICR {iteration} {reward}')}: {len(pairs)} pairs of {report['prompts'].sum()} prompts",
             flush=True,
         )
 
@@ -180,10 +185,10 @@ def lidr_answers(profile: Profile, policy: Path | str, iteration: int) -> Path:
             batch_size=methods.batch_size,
         )
         show = _progress(profile, f"LIDR {iteration} answers")
-        with _generator(profile, policy) as generate:
+        with generator(profile, policy) as generate:
             answer_prompts(directory / "answers", generate, found, languages, sampling, progress=show)
 
-    settings = _settings(profile, "repetition_penalty", "max_new_tokens")
+    settings = generation_settings(profile, policy, "repetition_penalty", "max_new_tokens")
     inputs = {"policy": policy, "prompts": source}
     return make_stage(
         profile, f"lidr-answers-{iteration}-{profile.regime}", work, settings, inputs, _GENERATION_CODE, ("answers/*",)
@@ -205,10 +210,10 @@ def lidr_translations(profile: Profile, policy: Path | str, iteration: int) -> P
         sampling = replace(TRANSLATION, max_new_tokens=methods.translation_tokens, batch_size=methods.batch_size)
         show = _progress(profile, f"LIDR {iteration} translations")
         said = read_parts(answers / "answers")
-        with _generator(profile, policy) as generate:
+        with generator(profile, policy) as generate:
             translate_answers(directory / "translations", generate, load(source)[0], said, sampling, progress=show)
 
-    settings = _settings(profile, "translation_tokens")
+    settings = generation_settings(profile, policy, "translation_tokens")
     inputs = {"policy": policy, "prompts": source, "answers": answers}
     code = ("methods/translation.py", "methods/translation_requests.py", *_GENERATION_CODE, "languages.py")
     return make_stage(
@@ -254,7 +259,8 @@ def lidr_pairs(profile: Profile, policy: Path | str, iteration: int) -> Path:
         "methods/lidr_controls.py",
         "methods/translation_requests.py",
         "methods/export.py",
-        "rewards/fidelity.py",
+        "rewards",
+        "languages.py",
     )
     return make_stage(
         profile, f"lidr-pairs-{iteration}-{profile.regime}", work, settings, inputs, code, ("*.jsonl", "*.csv")
@@ -273,51 +279,6 @@ def _sampling(profile: Profile):
     from sp3f_lib.methods.sampling import Sampling
 
     return Sampling(**profile.methods.model_dump(include={*_SAMPLED, "batch_size"}))
-
-
-def _model(profile: Profile, path: Path | str):
-    import torch
-
-    from sp3f_lib.evaluation.generate import load_model
-
-    model, tokenizer = load_model(str(path), profile.model.torch_dtype, _revision(profile, path))
-    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
-
-
-def _revision(profile: Profile, path: Path | str) -> str | None:
-    """The profile's revision is that of its base model."""
-    return profile.model.revision if str(path) == profile.model.path else None
-
-
-@contextmanager
-def _generator(profile: Profile, path: Path | str, loaded=None):
-    """Generates with the model at `path`: `loaded` (or loaded here), an engine of vLLM, or a server, as the profile says."""
-    from sp3f_lib.training.common import set_up
-
-    set_up(profile.threads)
-    methods, revision = profile.methods, _revision(profile, path)
-    if methods.generator == "vllm":
-        from sp3f_lib.methods.vllm_engine import vllm_generator
-
-        with vllm_generator(str(path), profile.model.torch_dtype, revision, **methods.engine) as generate:
-            yield generate
-    elif methods.generator == "server":
-        from sp3f_lib.methods.server import Limits, server_generator
-
-        server = methods.server.model_dump()
-        name, vllm = server.pop("model"), server.pop("vllm")
-        yield server_generator(str(path), name, vllm, Limits(**server), revision)
-    else:
-        from sp3f_lib.methods.sampling import local_generator
-
-        yield local_generator(*(loaded or _model(profile, path)))
-
-
-def _settings(profile: Profile, *keys: str) -> dict:
-    """What of the profile decides generated texts: fields of `methods`, and how they are generated."""
-    methods = profile.methods
-    found = {"methods": methods.model_dump(include={*keys, "batch_size", "generator"}), "threads": profile.threads}
-    return found | ({"vllm": methods.server.vllm} if methods.generator == "server" else {})
 
 
 def _progress(profile: Profile, what: str):

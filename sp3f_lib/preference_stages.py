@@ -7,7 +7,9 @@ reference. The model below the line of ICR's reward is `methods.reference` in ev
 from pathlib import Path
 
 from sp3f_lib import preference_data as make
+from sp3f_lib.generators import free_gpu
 from sp3f_lib.profiles import Profile, ProfileError
+from sp3f_lib.runs import StageError
 from sp3f_lib.stages import (
     PREFERENCES,
     add_card,
@@ -20,7 +22,7 @@ from sp3f_lib.stages import (
     make_stage,
     sft,
 )
-from sp3f_lib.training.checks import check_settings
+from sp3f_lib.training.checks import check_machine, check_settings
 
 _CODE = {
     "preference": ("training/preference.py", "training/common.py", "evaluation/generate.py"),
@@ -36,7 +38,7 @@ def named_model(profile: Profile, name: str) -> Path | str:
 
 def dpo(profile: Profile) -> Path:
     """The English preference-tuned model: the SFT model after DPO (section `dpo`) on verified English answers."""
-    check_section(profile, "dpo", "dpo")
+    _check(profile, "dpo", "dpo")
     return _train(profile, "dpo", sft(profile), "dpo")
 
 
@@ -45,7 +47,7 @@ def preference(profile: Profile, method: str) -> Path | str:
     if check_method(method) in ("start", "dpo"):
         return named_model(profile, profile.methods.start if method == "start" else method)
     section = "alignment" if method == "lidr_sft" else "preference"
-    check_section(profile, section, method)
+    _check(profile, section, method)
     name, iteration = iteration_of(method) or ("lidr", 1)
     return _train(profile, method, policy_before(profile, name, iteration), section)
 
@@ -63,6 +65,7 @@ def steps_of(profile: Profile, method: str) -> dict[str, Path]:
     if method == "dpo":
         return {"pairs": make.dpo_pairs(profile, sft(profile))}
     name, iteration = iteration_of(method) or ("lidr", 1)
+    _check_reward(profile, name)
     policy = policy_before(profile, name, iteration)
     if not name.startswith("icr"):
         return {
@@ -82,7 +85,30 @@ def pairs_of(profile: Profile, method: str) -> Path:
     """The file of pairs (for `lidr_sft`: of rows) that a preference model is trained on."""
     name = (iteration_of(method) or (method, 0))[0]
     file = {"lidr_sft": "alignment.jsonl", "lidr_content": "content.jsonl", "lidr_language": "language.jsonl"}
-    return steps_of(profile, method)["pairs"] / file.get(name, make.PAIRS)
+    path = steps_of(profile, method)["pairs"] / file.get(name, make.PAIRS)
+    if not path.is_file():
+        raise ProfileError(f"{method}: there are no pairs of this kind; {path.parent} counts those that there are")
+    return path
+
+
+def _check(profile: Profile, section: str, method: str) -> None:
+    """What would stop the training, before hours of sampling and scoring: an empty or wrong section, too few GPUs."""
+    check_section(profile, section, method)
+    kind = "preference" if section == "dpo" else section
+    changed = profile.model_copy(update={kind: getattr(profile, section)})
+    try:
+        check_settings(changed, kind)
+        check_machine(changed, kind)
+    except (ProfileError, StageError) as error:
+        raise type(error)(str(error).replace(f"{kind}.", f"{section}.")) from None
+    _check_reward(profile, (iteration_of(method) or ("", 0))[0])
+
+
+def _check_reward(profile: Profile, name: str) -> None:
+    reward = PREFERENCES.get(name)
+    if name.startswith("icr") and reward not in profile.methods.rewards:
+        known = ", ".join(profile.methods.rewards)
+        raise ProfileError(f"{name} makes its pairs by {reward}; add it to methods.rewards, which has {known}")
 
 
 def _train(profile: Profile, method: str, start: Path | str, name: str) -> Path:
@@ -91,14 +117,12 @@ def _train(profile: Profile, method: str, start: Path | str, name: str) -> Path:
     # The profile's revision is that of its base model.
     model = profile.model if str(start) == profile.model.path else profile.model.model_copy(update={"revision": None})
     changed = profile.model_copy(update={kind: section, "model": model})
-    check_settings(changed, kind)
     rows = pairs_of(profile, method)
-    if not rows.is_file():
-        raise ProfileError(f"{method}: there are no pairs of this kind; {rows.parent} counts those that there are")
 
     def work(directory: Path) -> None:
         from sp3f_lib.training.worker import train_stage
 
+        free_gpu()
         train_stage(directory, changed, kind, str(start), rows, label(profile, method))
 
     settings = {name: section, "seed": profile.seed, "threads": profile.threads, "model": model.model_dump()}

@@ -198,7 +198,7 @@ def evaluation(profile: Profile, method: str) -> Path:
         from sp3f_lib.evaluation.evaluate import evaluate_model
         from sp3f_lib.training.common import set_up
 
-        revision = profile.model.revision if method == "base" else None
+        revision = profile.model.revision if str(path) == profile.model.path else None
         set_up(profile.threads)
         evaluate_model(directory, profile, str(path), read_rows(rows_path), label(profile, f"evaluate {method}"), revision)
         if method not in ("base", "start"):

@@ -1,6 +1,7 @@
 """ICR and LIDR as stages at toy size: what is made once, what is shared, what is trained on what."""
 
 import json
+import runpy
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from transformers import AutoModelForCausalLM
 from sp3f_lib import preference_data, preference_stages, stages
 from sp3f_lib.__main__ import main
 from sp3f_lib.data.schema import read_json_lines, read_rows
+from sp3f_lib.evaluation.generate import load_model
 from sp3f_lib.methods.parts import read_parts
 from sp3f_lib.profiles import ProfileError, load_profile
 from sp3f_lib.rewards.answers import is_correct
@@ -143,3 +145,21 @@ def test_pairs_are_exported(capsys, folder):
 def test_only_preference_models_have_pairs(capsys):
     assert main(["pairs", "--profile", str(TOY), "--regime", "common", "--arm", "sp3f"]) == 1
     assert "'sp3f' is not trained on pairs" in capsys.readouterr().err
+
+
+def test_a_server_answers_as_transformers_do(monkeypatch):
+    file = Path(__file__).parent / "methods" / "completion_server.py"
+    server_class = runpy.run_path(str(file))["CompletionServer"]
+    profile = toy()
+    policy = preference_stages.policy_before(profile, "lidr", 1)
+    here = read_parts(preference_stages.steps_of(profile, "lidr_1")["answers"] / "answers")
+    server = server_class(*load_model(str(policy)))
+    monkeypatch.setenv("LLM_API_URL", server.url)
+    monkeypatch.setenv("LLM_API_KEY", "k")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    try:
+        asked = toy(**{"methods.generator": "server"})
+        there = read_parts(preference_data.lidr_answers(asked, policy, 1) / "answers")
+    finally:
+        server.close()
+    assert there.equals(here)

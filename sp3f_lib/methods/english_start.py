@@ -14,7 +14,7 @@ from sp3f_lib.data.schema import problem_id
 from sp3f_lib.evaluation.evaluate import score
 from sp3f_lib.runs import StageError
 
-ALL_RIGHT, ALL_WRONG, PAIRED = "all answers are right", "no answer is right", "paired"
+ALL_RIGHT, ALL_WRONG, PAIRED = "no wrong answer", "no finished right answer in English", "paired"
 
 
 def english_pairs(

@@ -145,7 +145,7 @@ def _complete(
     if not vllm and sampling.repetition_penalty != 1:
         raise StageError(
             f"a repetition penalty ({sampling.repetition_penalty:g}) is not part of OpenAI's completions; ask a vLLM server "
-            "(vllm=True), or sample with transformers"
+            "(methods.server.vllm), or sample with transformers"
         )
     texts, ids = render(tokenizer, prompts, prefill)
     body = {
@@ -208,7 +208,7 @@ def _as_text(tokenizer, text: str, ids: list[int]) -> str:
             return candidate
     raise StageError(
         "no text gives the server the tokens of this chat template, as its tokenizer adds some of its own; ask a vLLM server "
-        "(vllm=True), which takes token ids"
+        "(methods.server.vllm), which takes token ids"
     )
 
 
@@ -217,7 +217,7 @@ def _check(where: str, answer: Answer, tokens_in: int, vllm: bool) -> None:
     if vllm and answer.ids is None:
         raise StageError(
             f"the server at {URL} does not know vLLM's extensions: it returned no token ids, so it has passed over the end ids and "
-            "the repetition penalty as well; serve the model with vLLM (0.10.2 or later), or set vllm=False"
+            "the repetition penalty as well; serve the model with vLLM (0.10.2 or later), or set methods.server.vllm=false"
         )
     if answer.tokens_in != tokens_in or answer.tokens_out is None:
         raise StageError(
@@ -260,7 +260,7 @@ class _Completions(Transport):
             found.reason = f"the reply is not a text completion{after}; {_ADVICE[404]}"
         elif "judge.timeout_seconds" in found.reason:
             seconds = min(self.settings.timeout_seconds, self.settings.retry_seconds)
-            found.reason = f"no reply in {seconds:g} s{after} (timeout_seconds)"
+            found.reason = f"no reply in {seconds:g} s{after} (methods.server.timeout_seconds)"
         found.args = (found.reason,)
         return found
 

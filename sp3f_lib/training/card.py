@@ -54,6 +54,8 @@ def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], 
     """The text of the card."""
     name, iteration = iteration_of(method) or (method, None)
     paper = _PAPERS.get(name.split("_")[0], "2601.18722")
+    preferred = _section(method) in ("preference", "alignment")
+    source = (preferred and profile.methods.prompts) or profile.data.source
     manifest, trained = read_manifest(stage) or {}, getattr(profile, _section(method))
     how_made = _METHODS.get(name, name) + (f", iteration {iteration}" if iteration else "")
     head = {
@@ -70,7 +72,7 @@ def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], 
         f"Made by {how_made} ([arXiv {paper}](https://arxiv.org/abs/{paper})), with sp3f-lib "
         f"at commit {manifest.get('git_commit') or 'unknown'}.\n",
         "## Data\n",
-        f"Source: `{profile.methods.prompts or profile.data.source}`. Training rows or pairs by language: "
+        f"Source: `{source}`. Training rows or pairs by language: "
         + ", ".join(f"{lang} {count}" for lang, count in sorted(languages.items()))
         + ".\n",
     ]
@@ -81,6 +83,7 @@ def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], 
             parts += ["## Judge\n", _judge(stage, profile) + "\n"]
     how = {"lora": profile.lora} if profile.lora else {}
     how |= {"launch": profile.launch.model_dump(include={"accelerate", "processes"})}
+    how |= {"methods": profile.methods.model_dump(exclude={"server", "engine", "regime"})} if preferred else {}
     settings = yaml.safe_dump(trained | how, sort_keys=False).strip()
     parts += ["## Settings\n", f"Base model: `{profile.model.path}`.\n\n```yaml\n{settings}\n```\n"]
     parts += ["## Results\n", _results(results) if results is not None else "Not evaluated yet.\n"]

@@ -137,7 +137,7 @@ def plan(profile: Profile, stage: str, shape: Shape, runs: Path, memory: float |
         flop = steps * batch * (prompt + answer) * flop_per_token(shape.weights, trained, section)
         hours = estimate(flop, likely_gpu(gpu, compared), profile.launch.processes, more=stage == "grpo")
     judge = None
-    if stage == "grpo" and profile.rewards.win_rate and profile.judge.name != "alignment":
+    if stage == "grpo" and profile.rewards.win_rate and profile.judge.name not in ("alignment", "implicit"):
         group = section.get("num_generations", 8)
         judge = forecast(profile.judge, steps * batch // group, group, _TEXT_BYTES, answer * _BYTES_PER_TOKEN)
     tokens = batch * (prompt + answer)
