@@ -144,7 +144,8 @@ def _parallel(messages: dict[str, dict], places: dict[str, str], limit: int | No
         example = min(anywhere - set(messages[lang]))
         raise RowError(
             f"the prompts are not parallel: {places[lang]} lacks {missing[lang]} ids in {lang!r} that other languages have, such "
-            f"as {example!r}; pass intersect=True to work with the {len(everywhere)} that are there in every language"
+            f"as {example!r}; set methods.intersect to true (intersect=True) to work with the {len(everywhere)} that are there in "
+            "every language"
         )
     if not everywhere:
         raise RowError(f"no prompt is there in every one of {', '.join(messages)}")

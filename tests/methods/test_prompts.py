@@ -56,7 +56,7 @@ def test_gsm8k_is_english_by_line_and_translated_by_number(tmp_path):
 def test_missing_ids_name_language_id_and_file_or_are_counted(tmp_path):
     ultrafeedback(tmp_path, en={"a": "A", "b": "B", "c": "C"}, de={"c": "C", "a": "A", "d": "D"}, fr={"a": "A", "b": "B"})
     with pytest.raises(
-        RowError, match=r"fr.jsonl lacks 2 ids in 'fr' that other languages have, such as 'c'.*intersect=True .* 1 "
+        RowError, match=r"fr.jsonl lacks 2 ids in 'fr' that other languages have, such as 'c'.*intersect=True\) .* 1 "
     ):
         read_prompts(tmp_path, ("en", "de", "fr"))
     prompts, missing = read_prompts(tmp_path, ("en", "de", "fr"), intersect=True)

@@ -142,7 +142,7 @@ def test_vllm_serves_the_sft_model_on_the_last_node(cluster):
     assert process.stdout.readline() == "ready\n"
     calls = cluster.folder / "calls"
     for _ in range(200):
-        if "vllm" in calls.read_text():
+        if "vllm serve" in calls.read_text():
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
