@@ -109,7 +109,8 @@ def test_the_server_says_how_long_to_wait(qwen2, start):
 def test_what_is_refused_names_the_prompt_and_what_the_server_said(qwen2, start):
     server, path = start(qwen2)
     said = json.dumps({"error": {"message": f"maximum context length is 8 tokens ({KEY})", "type": "BadRequestError"}})
-    server.refuse = lambda request: (400, said, {}) if len(request["prompt"]) > 20 else None
+    longest = max(len(qwen2.tokenizer.apply_chat_template(p, add_generation_prompt=True)["input_ids"]) for p in PROMPTS)
+    server.refuse = lambda request: (400, said, {}) if len(request["prompt"]) == longest else None
     with pytest.raises(StageError, match=r"prompt 0 \('How many apples.*maximum context length is 8 tokens") as caught:
         server_generator(path, limits=QUICK)(PROMPTS, Sampling(max_new_tokens=3), 0)
     assert KEY not in str(caught.value)
