@@ -82,11 +82,9 @@ def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twi
     steps = len((run / "metrics.jsonl").read_text().splitlines())
     assert steps > 0 and int(last.read_text()) == steps  # the last finished step, not the last that save_steps asks for
 
-    stopped = train(prepared, tmp_path / "capped", capped, "--set", "judge.max_calls=50")
-    assert stopped.returncode == 1
     done = train(prepared, tmp_path / "capped", capped, "--set", "judge.max_calls=500")
     assert done.returncode == 0, done.stderr
-    assert f"goes on from step {steps}" in stopped.stdout
+    assert f"goes on from step {steps}" in done.stdout
     assert sum(stats(capped)["paid"]) == needed
     assert results(tmp_path / "capped") == results(tmp_path / "calm")
     assert len(results(tmp_path / "calm")) == 2
