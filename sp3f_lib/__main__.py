@@ -83,7 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _dry_run(options) -> int:
-    from sp3f_lib.stages import ARMS, RUNS, apply_arm, check_method, check_model
+    from sp3f_lib import preference_stages
+    from sp3f_lib.stages import ARMS, ONCE, RUNS, apply_arm, check_method, check_model, iteration_of
     from sp3f_lib.training.checks import check_settings
     from sp3f_lib.training.plan import dry_run
 
@@ -91,9 +92,16 @@ def _dry_run(options) -> int:
     check_model(profile)
     if options.verb != "sft" and check_method(options.arm) in ARMS:
         profile = apply_arm(profile, options.arm)
-    if options.verb != "evaluate":
-        check_settings(profile, options.verb)
-    text, fits = dry_run(profile, options.verb, RUNS / profile.name)
+    if options.verb == "preference":
+        section = preference_stages.section_of(options.arm)
+        if options.arm not in ONCE[1:] and iteration_of(options.arm) is None:
+            raise ProfileError(f"{options.arm!r} is not trained by the verb preference, which knows {_ARMS['preference']}")
+        preference_stages.check(profile, section, options.arm, machine=False)
+        text, fits = dry_run(profile, section, RUNS / profile.name, options.arm)
+    else:
+        if options.verb != "evaluate":
+            check_settings(profile, options.verb)
+        text, fits = dry_run(profile, options.verb, RUNS / profile.name)
     print(text)
     _note_batch(options, profile)
     return 0 if fits else CANNOT_FIT
@@ -230,7 +238,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--arms", nargs="+", default=["rlvr", "judge_unprivileged", "sp3f"])
         sub.add_argument("--regime", help="a named setting of the profile, such as warm or cold")
         sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as grpo.max_steps=20")
-        if verb in ("sft", "grpo", "evaluate"):
+        if verb in ("sft", "grpo", "preference", "evaluate"):
             sub.add_argument(
                 "--dry-run",
                 action="store_true",

@@ -9,11 +9,10 @@ arms with the same policy share its answers. Which model is the policy is decide
 """
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
 
 from sp3f_lib.data.schema import read_rows
-from sp3f_lib.generators import generation_settings, generator, loaded_model, which_model
+from sp3f_lib.generators import generation_settings, generator, which_model
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.stages import data, label, make_stage
 
@@ -109,31 +108,17 @@ def icr_scores(profile: Profile, policy: Path | str, reference: Path | str, iter
 
     All of `methods.rewards` in iteration 1, where they are compared; later only `reward`, the one that makes the pairs.
     """
-    methods, source = profile.methods, prompts(profile)
-    rewards = sorted(methods.rewards) if iteration == 1 else [reward]
+    source = prompts(profile)
+    rewards = sorted(profile.methods.rewards) if iteration == 1 else [reward]
     responses = icr_responses(profile, policy, iteration)
 
+    job = {"policy": str(policy), "reference": str(reference), "prompts": str(source), "responses": str(responses)}
+    job |= {"rewards": rewards, "label": label(profile, f"ICR {iteration} scores")}
+
     def work(directory: Path) -> None:
-        from dataclasses import replace
+        from sp3f_lib.scoring_job import make_scores
 
-        from sp3f_lib.methods.icr_scores import score_responses
-        from sp3f_lib.methods.parts import read_parts
-        from sp3f_lib.methods.sampling import TRANSLATION
-
-        models = [loaded_model(profile, path) for path in (policy, reference)]
-        translator = generator(profile, policy, models[0]) if "R_t" in rewards else nullcontext()
-        with translator as generate:
-            score_responses(
-                directory / "scores",
-                read_parts(responses / "responses"),
-                load(source)[0],
-                *models,
-                rewards,
-                batch_size=methods.scoring_batch_size,
-                generate=generate,
-                translation=replace(TRANSLATION, max_new_tokens=methods.translation_tokens, batch_size=methods.batch_size),
-                progress=_progress(profile, f"ICR {iteration} scores"),
-            )
+        make_scores(directory, profile, job)
 
     translated = (
         generation_settings(profile, policy, "translation_tokens") if "R_t" in rewards else {"threads": profile.threads}

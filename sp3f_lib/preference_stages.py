@@ -38,7 +38,7 @@ def named_model(profile: Profile, name: str) -> Path | str:
 
 def dpo(profile: Profile) -> Path:
     """The English preference-tuned model: the SFT model after DPO (section `dpo`) on verified English answers."""
-    _check(profile, "dpo", "dpo")
+    check(profile, "dpo", "dpo")
     return _train(profile, "dpo", sft(profile), "dpo")
 
 
@@ -46,10 +46,15 @@ def preference(profile: Profile, method: str) -> Path | str:
     """The model directory of `dpo`, `lidr_sft`, or an iteration (`icr_1`, `lidr_content_2`, ...); `start` may be a hub id."""
     if check_method(method) in ("start", "dpo"):
         return named_model(profile, profile.methods.start if method == "start" else method)
-    section = "alignment" if method == "lidr_sft" else "preference"
-    _check(profile, section, method)
+    section = section_of(method)
+    check(profile, section, method)
     name, iteration = iteration_of(method) or ("lidr", 1)
     return _train(profile, method, policy_before(profile, name, iteration), section)
+
+
+def section_of(method: str) -> str:
+    """The section of the profile that `dpo`, `lidr_sft` or an iteration is trained with."""
+    return {"dpo": "dpo", "lidr_sft": "alignment"}.get(method, "preference")
 
 
 def policy_before(profile: Profile, name: str, iteration: int) -> Path | str:
@@ -91,14 +96,15 @@ def pairs_of(profile: Profile, method: str) -> Path:
     return path
 
 
-def _check(profile: Profile, section: str, method: str) -> None:
-    """What would stop the training, before hours of sampling and scoring: an empty or wrong section, too few GPUs."""
+def check(profile: Profile, section: str, method: str, machine: bool = True) -> None:
+    """What would stop the training, before hours of sampling and scoring: an empty or wrong section, too few GPUs (`machine`)."""
     check_section(profile, section, method)
     kind = "preference" if section == "dpo" else section
     changed = profile.model_copy(update={kind: getattr(profile, section)})
     try:
         check_settings(changed, kind)
-        check_machine(changed, kind)
+        if machine:
+            check_machine(changed, kind)
     except (ProfileError, StageError) as error:
         raise type(error)(str(error).replace(f"{kind}.", f"{section}.")) from None
     _check_reward(profile, (iteration_of(method) or ("", 0))[0])

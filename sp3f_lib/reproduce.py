@@ -13,12 +13,12 @@ from pathlib import Path
 
 from sp3f_lib.profiles import ProfileError, load_profile, nearest
 from sp3f_lib.runs import MANIFEST, StageError, run_stage, sha256_file, write_text
-from sp3f_lib.stages import _ITERATION, ARMS, ONCE, RUNS, STAGES
+from sp3f_lib.stages import ARMS, ITERATION, ONCE, RUNS, STAGES
 
 NOTEBOOKS = Path("notebooks")
 MAIN_JOB = ("01_data_prep", "02_sft", "03_rl_sp3f", "05_pareto")
 ARTEFACTS = "artefacts.json"
-_STAGE_LINE = re.compile(rf"({'|'.join((*STAGES, *ARMS, *ONCE, 'ICR', 'LIDR', 'prompts'))}|{_ITERATION.pattern})[ \w]*: ")
+_STAGE_LINE = re.compile(rf"({'|'.join((*STAGES, *ARMS, *ONCE, 'ICR', 'LIDR', 'prompts'))}|{ITERATION.pattern})[ \w]*: ")
 
 
 def reproduce(profile: str, parameters: dict, names: list[str]) -> int:

@@ -114,8 +114,8 @@ class Judge(Section):
 
     `calls` is the budget per group of the schedules `sampled` and `adaptive`. From `model` on, the fields are those of judges
     that ask a language model (`api`, `local`). `temperature: null` and `max_tokens: null` send none, for models that accept
-    only their own; `extra` is sent as it stands. `reference_model` to `system` are those of the judge `implicit`. The fields
-    after `system` say how to ask, not what: see `measurement`.
+    only their own; `extra` is sent as it stands. `torch_dtype` is that of a judge whose weights are loaded here. `reference_model`
+    to `system` are those of the judge `implicit`. The fields after `system` say how to ask, not what: see `measurement`.
     """
 
     name: Literal["alignment", "api", "local", "implicit"] = "alignment"
@@ -127,6 +127,7 @@ class Judge(Section):
     max_tokens: int | None = Field(1024, gt=0)
     logprobs: bool = False
     extra: dict[str, Any] = Field(default_factory=dict)
+    torch_dtype: Literal["float32", "bfloat16"] = Field("float32", description="of the judges `local` and `implicit`")
     reference_model: str | None = Field(None, description="the SFT model that judge.model was tuned from")
     beta: float = Field(0.1, gt=0, description="of the DPO that made judge.model")
     length_penalty: float = Field(0.0, ge=0, description="nats a character")

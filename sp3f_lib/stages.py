@@ -41,7 +41,7 @@ PREFERENCES: dict[str, str] = {
 }
 # Beside them: `methods.start`, the English model that it may be, and LIDR's SFT baseline on the same translations.
 ONCE = ("start", "dpo", "lidr_sft")
-_ITERATION = re.compile(rf"({'|'.join(PREFERENCES)})_([1-9]\d*)")
+ITERATION = re.compile(rf"({'|'.join(PREFERENCES)})_([1-9]\d*)")
 # Not all of judges/: how a judge is asked (retries, ledger, prices) may be mended within a run, what it is asked may not.
 _REWARD_CODE = (
     "rewards", "languages.py", "judges/base.py", "judges/pairs.py", "judges/groups.py", "judges/prompts.py",
@@ -70,7 +70,7 @@ def iteration_of(method: str) -> tuple[str, int] | None:
     >>> iteration_of("icr_m_2")
     ('icr_m', 2)
     """
-    found = _ITERATION.fullmatch(method)
+    found = ITERATION.fullmatch(method)
     return (found[1], int(found[2])) if found else None
 
 

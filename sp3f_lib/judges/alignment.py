@@ -57,7 +57,7 @@ def _score(pair: Pair, response: str) -> tuple[float, ...]:
             return (agreement(pair.reference, response),)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def calculations(text: str) -> tuple[Calculation, ...]:
     """The chain of (calculation, result) in a text, brought into one form; GSM8K's `<<...>>` are read once.
 
@@ -87,7 +87,7 @@ def reference_answer(reference: str) -> str | None:
     return found[-1].replace(",", "") if found else None
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def agreement(reference: str, response: str) -> float:
     """How far `response` follows `reference`: (calculations shared from the start + 1 if the answers agree), in [0, 1].
 
@@ -104,7 +104,7 @@ def agreement(reference: str, response: str) -> float:
     return (followed + arrived) / (len(wanted) + 1)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def arrives(gold: str, response: str) -> bool:
     r"""Whether the answer of `response` is `gold`, a bare answer such as `18` or `\frac{1}{2}`."""
     answer = extract_answer(response)
@@ -112,7 +112,7 @@ def arrives(gold: str, response: str) -> bool:
     return answer is not None and any(answers_equal(answer, gold, lang) for lang in ("en", "de"))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def plausibility(question: str, response: str) -> float:
     """How much of `response` looks right to somebody who has not solved the question, in [0, 1].
 

@@ -48,7 +48,7 @@ def preference(reward_a: float, reward_b: float, beta: float) -> float:
 
 
 class ImplicitJudge:
-    """Compares by the log-ratio of `settings.model` to `settings.reference_model`, both frozen, in float32.
+    """Compares by the log-ratio of `settings.model` to `settings.reference_model`, both frozen, in `settings.torch_dtype`.
 
     `JudgeError` at once if one is no directory; the models are loaded when the first pair comes, in the process that judges.
     """
@@ -117,7 +117,9 @@ class ImplicitJudge:
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            loaded = [load_model(path) for path in (self.settings.model, self.settings.reference_model)]
+            loaded = [
+                load_model(path, self.settings.torch_dtype) for path in (self.settings.model, self.settings.reference_model)
+            ]
             (tuned, tokenizer), (reference, other) = loaded
             check_same_tokenizer(tokenizer, other)
         except ValueError as error:  # a ScoringError is one

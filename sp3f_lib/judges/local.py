@@ -8,6 +8,7 @@ the step that they were made in, which is what a restart repeats. The policy is 
 writes as a judge is never trained on.
 """
 
+import json
 import time
 from pathlib import Path
 
@@ -28,6 +29,8 @@ class LocalJudge(RecordedJudge):
 
     def __init__(self, settings: Settings, ledger: Ledger | None = None, run: str = ""):
         super().__init__(settings, ledger, run)
+        if settings.torch_dtype != "float32":
+            self.sampling = json.dumps(json.loads(self.sampling) | {"torch_dtype": settings.torch_dtype}, sort_keys=True)
         self._step, self._loaded = None, None
 
     @property
@@ -115,7 +118,7 @@ class LocalJudge(RecordedJudge):
         if self.settings.model.startswith((".", "/", "~")) and not Path(self.settings.model).is_dir():
             raise JudgeError(f"the judge 'local': there is no directory {self.settings.model!r} (judge.model)")
         try:
-            model, tokenizer = load_model(self.settings.model)
+            model, tokenizer = load_model(self.settings.model, self.settings.torch_dtype)
         except ValueError as error:
             raise JudgeError(f"the judge 'local': {error}") from None
         return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer

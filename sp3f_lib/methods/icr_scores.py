@@ -73,8 +73,9 @@ def score_responses(
     translation: Sampling = TRANSLATION,
     prompts_per_part: int = 32,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    share: tuple[int, int] = (0, 1),
 ) -> pd.DataFrame:
-    """The rows of `responses` with their rewards; a model's pass is made once per part and reward.
+    """The rows of `responses` with their rewards; a model's pass is made once per part and reward. `share`: see `in_parts`.
 
     `policy` and `reference` are (model, tokenizer), as `load_model` gives them; their tokenizers must be the same. R_t needs
     `generate`, which translates with the model that wrote the responses. Which models scored is not written into the parts:
@@ -108,7 +109,7 @@ def score_responses(
         ]
 
     settings = {"rewards": sorted(rewards), "translation": asdict(translation)}
-    return in_parts(folder, items, prompts_per_part, work, settings, progress)
+    return in_parts(folder, items, prompts_per_part, work, settings, progress, share)
 
 
 def icr_pairs(

@@ -23,10 +23,14 @@ def in_parts(
     work: Callable[[Sequence, int], list[dict]],
     settings,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    share: tuple[int, int] = (0, 1),
 ) -> pd.DataFrame:
-    """All rows of all parts, `size` items each, in order; `items` and `settings` are JSON-like."""
+    """All rows of all parts, `size` items each, in order; `items` and `settings` are JSON-like.
+
+    `share` = (k, n): only the parts k, k + n, k + 2n ..., for n processes that share a folder; a process may find none.
+    """
     tables, total = [], -(-len(items) // size)
-    for number in range(total):
+    for number in range(share[0], total, share[1]):
         chunk = items[number * size : (number + 1) * size]
         path = Path(folder) / f"part-{number:05d}.parquet"
         made_from = content_hash({"items": list(chunk), "settings": settings, "part": number})
@@ -40,7 +44,7 @@ def in_parts(
                 pa.parquet.write_table(table.replace_schema_metadata({"made_from": made_from}), temporary)
         tables.append(table)
         progress(number + 1, total)
-    return _together(tables, folder)
+    return pd.DataFrame() if total and not tables else _together(tables, folder)
 
 
 def read_parts(folder: Path) -> pd.DataFrame:

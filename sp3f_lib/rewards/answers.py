@@ -137,7 +137,7 @@ def answers_equal(answer: str, gold: str, lang: str | None = None, options: Mapp
     return _equal(answer, options.get(wanted, ""), lang) if wanted else _equal(options.get(letter, ""), gold, lang)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=16_384)
 def _equal(answer: str, gold: str, lang: str | None) -> bool:
     if _INTEGER.fullmatch(answer) and _INTEGER.fullmatch(gold):
         return int(answer) == int(gold)

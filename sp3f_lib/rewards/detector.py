@@ -92,7 +92,7 @@ _NEIGHBOURS = [
 ]
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=16_384)
 def language_of(script: str, words: str, letters: int, must: bool = False) -> str | None:
     """The language of `words`, all in one script; None if it is none that is known.
 
@@ -125,7 +125,7 @@ def is_short(script: str, letters: int) -> bool:
     return script in _CANDIDATES and letters < _LONG
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=16_384)
 def weak_guess(words: str) -> str | None:
     """fastText's first guess on little text: worth something where the rest of the text says the same."""
     lower = words.lower()

@@ -36,7 +36,7 @@ class Unreadable(ValueError):
     """Text that is no expression within the bounds."""
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def evaluate(text: str) -> tuple[Value, int]:
     r"""What an expression is worth at two points (None where it is undefined), and its degree; `Unreadable` beyond the bounds.
 

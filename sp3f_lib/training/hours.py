@@ -51,17 +51,26 @@ def measured(profile: Profile, stage: str, steps: int, shape: Shape, runs: Path)
     for path in sorted(runs.glob(f"*/*/{MANIFEST}")):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         done = manifest["settings"].get(stage)
-        if not done or not done.get("max_steps", 0) > 0 or not _same_size(manifest, shape):
+        if not done or not (took := _steps(done, path.parent)) or not _same_size(manifest, shape):
             continue
         launch = manifest["settings"].get("launch", {"processes": 1})
         same = all(done.get(name) == section.get(name) for name in _STEP_FIELDS)
         if same and launch["processes"] == profile.launch.processes:
-            paces.append((manifest["wall_seconds"] / done["max_steps"], path.parent))
+            paces.append((manifest["wall_seconds"] / took, path.parent))
     if not paces:
         return None
     pace, where = min(paces)
     hours = pace * steps / 3600
     return Hours(hours, hours, f"at the measured pace of {where}")
+
+
+def _steps(section: dict, run: Path) -> int:
+    """The steps of a finished run: as many as its section asks for, or the last that it logged; 0 if it logged none."""
+    if section.get("max_steps", 0) > 0:
+        return section["max_steps"]
+    file = run / "metrics.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return json.loads(lines[-1])["step"] if lines else 0
 
 
 def _same_size(manifest: dict, shape: Shape) -> bool:

@@ -1,4 +1,4 @@
-"""Where a training stage does its work: in this process, or in several that `accelerate launch` starts.
+"""Where a stage does its work: in this process, or in several that `accelerate launch` starts.
 
     python -m sp3f_lib grpo --profile paper --arm sp3f
       └ accelerate launch --config_file profiles/accelerate/fsdp2.yaml --num_processes 8 -m sp3f_lib.training.worker JOB.json
@@ -48,7 +48,7 @@ def train_stage(directory: Path, profile: Profile, kind: str, start: str, rows: 
         if profile.launch.accelerate == "single":
             _train(directory, profile, kind, start, rows, label)
         else:
-            _launch(directory, profile, kind, start, rows, label)
+            launch(directory, profile, {"kind": kind, "start": start, "rows": str(rows), "label": label})
 
 
 def _train(directory: Path, profile: Profile, kind: str, start: str, rows: Path, label: str) -> None:
@@ -96,13 +96,14 @@ def _stops_when_asked(path: Path, label: str):
         path.unlink(missing_ok=True)
 
 
-def _launch(directory: Path, profile: Profile, kind: str, start: str, rows: Path, label: str) -> None:
+def launch(directory: Path, profile: Profile, job: dict) -> None:
+    """Does a job in the processes of section `launch` and waits for them: a training, or a scoring (scoring_job.py)."""
     for path in directory.glob(f"{_ERROR}*"):
         path.unlink()
-    job = {"kind": kind, "start": start, "rows": str(rows), "label": label, "address": socket.gethostname()}
-    job |= {"profile": str(save_profile(profile, directory / "profile.yaml"))}
+    profile_path = save_profile(profile, directory / "profile.yaml")
+    job = job | {"address": socket.gethostname(), "profile": str(profile_path)}
     write_text(directory / _JOB, json.dumps(job))
-    command = launch_command(profile, kind, directory / _JOB)
+    command = launch_command(profile, job["kind"], directory / _JOB)
     if profile.launch.machines > 1:
         command = _on_each_machine(profile, directory / _JOB)
     process = subprocess.Popen(
@@ -118,12 +119,12 @@ def _launch(directory: Path, profile: Profile, kind: str, start: str, rows: Path
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    _raise_first_error(directory, label, process.returncode)
+    _raise_first_error(directory, job["label"], process.returncode)
 
 
 def launch_command(profile: Profile, kind: str, job: Path, machine: int = 0, address: str | None = None) -> list[str]:
     """The `accelerate launch` of one machine. Mixed precision is the trainer's own, so that the two cannot differ."""
-    launch, section = profile.launch, getattr(profile, kind)
+    launch, section = profile.launch, getattr(profile, kind, {})  # a scoring has no section
     precision = next((name for name in ("bf16", "fp16") if section.get(name)), "no")
     port = launch.port or (_PORT if launch.machines > 1 else 0)
     given = {
@@ -184,7 +185,12 @@ def main(arguments: list[str]) -> int:
         os.execv(command[0], command)
     end_with_parent()
     try:
-        _train(directory, profile, job["kind"], job["start"], Path(job["rows"]), job["label"])
+        if job["kind"] == "scores":
+            from sp3f_lib.scoring_job import score_share
+
+            score_share(directory, profile, job, (int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])))
+        else:
+            _train(directory, profile, job["kind"], job["start"], Path(job["rows"]), job["label"])
     except Exception as error:
         expected = isinstance(error, _EXPECTED)
         message = str(error) if expected else f"{job['label']}: {type(error).__name__}: {error}"

@@ -54,6 +54,14 @@ def models(folder):
     return tuned, reference, tokenizer
 
 
+def test_both_models_are_loaded_in_the_settings_dtype(folder):
+    half = judge(folder, torch_dtype="bfloat16")
+    pair = Pair(QUESTION, RESPONSES[0], RESPONSES[1], lang="sw")
+    (rounded,), (exact,) = (asyncio.run(one.compare([pair])) for one in (half, judge(folder)))
+    assert {model.dtype for model in half._loaded[:2]} == {torch.bfloat16}
+    assert rounded.text != exact.text
+
+
 def judge(folder, **settings):
     given = {"model": str(folder / "dpo"), "reference_model": str(folder / "sft"), "batch_size": 4}
     return make_judge(Settings(name="implicit", **given | settings))

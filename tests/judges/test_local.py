@@ -64,6 +64,14 @@ def folder(tmp_path_factory):
     return folder
 
 
+def test_another_dtype_is_another_judge(folder, tmp_path):
+    pair, ledger = questions(1), Ledger(tmp_path / "verdicts.sqlite")
+    for dtype in ("float32", "bfloat16"):
+        judge = make_judge(Settings(name="local", model=str(folder), max_tokens=8, torch_dtype=dtype), ledger=ledger)
+        asyncio.run(judge.compare(pair))
+        assert judge._loaded[0].dtype == getattr(torch, dtype)  # asked, not read from the other's verdicts
+
+
 @pytest.fixture(scope="module")
 def loaded(folder):
     from sp3f_lib.evaluation.generate import load_model

@@ -1,11 +1,14 @@
 """The plan's arithmetic, computed by hand for a model of round numbers, and what the command prints."""
 
+import dataclasses
+
 import pytest
 from transformers import LlamaConfig
 
 from sp3f_lib.__main__ import main
 from sp3f_lib.profiles import load_profile, profile_names
-from sp3f_lib.training.plan import batch_note, lora_weights, plan
+from sp3f_lib.training.memory import lora_weights
+from sp3f_lib.training.plan import batch_note, plan
 from sp3f_lib.training.shape import Shape
 
 # A billion weights, 10 layers of width 1,000 and 10 M weights, a vocabulary of 10,000, 2 key-value heads of width 50.
@@ -30,11 +33,18 @@ def in_gb(parts):
 def test_float32_on_one_process(tmp_path):
     found = of("sft", SFT, tmp_path)
     assert (found.steps, found.rows_a_step, found.tokens_a_step) == (30, 8, 8000)
-    # Weights, gradients and two moments of 4 bytes; 34 x 2 bytes x 2 rows x 1,000 tokens x 1,000 wide x 10 layers; 12 x 2,000 x V.
+    # Weights, gradients and two moments of 4 bytes; 34 x 2 bytes x 2 rows x 1,000 tokens x 1,000 wide x 10 layers; the head's
+    # gradient, 4 V x 1,000, and on a CPU nine tiles of 4 bytes x 2,000 tokens x V.
     assert in_gb(found.training) == {
-        "weights": 4.0, "gradients": 4.0, "optimizer": 8.0, "activations": 1.36, "logits": 0.24,
+        "weights": 4.0, "gradients": 4.0, "optimizer": 8.0, "activations": 1.36, "logits": 0.04 + 0.72,
     }  # fmt: skip
-    assert found.needed == pytest.approx(17.6 * GB)
+    assert found.needed == pytest.approx(18.12 * GB)
+
+
+def test_the_logits_of_a_gpu_are_one_tile_however_many_tokens_there_are(tmp_path):
+    changes = SFT | {"sft.use_cpu": False, "sft.per_device_train_batch_size": 100}
+    found = of("sft", changes, tmp_path, dataclasses.replace(ROUND, vocabulary=10**5))
+    assert found.training["logits"] == 4 * 10**5 * 1000 + 4 * 4096 * 32768
 
 
 def test_gradient_checkpointing_keeps_the_inputs_of_layers_and_one_layer(tmp_path):
@@ -60,7 +70,12 @@ def test_fsdp2_shares_weights_gradients_and_optimizer_in_float32(tmp_path):
     found = of("sft", SFT | changes, tmp_path)
     assert (found.rows_a_step, found.tokens_a_step) == (64, 64_000)
     shares = {name: found.training[name] / GB for name in ("weights", "gradients", "optimizer", "gathered")}
-    assert shares == {"weights": 0.5, "gradients": 0.5, "optimizer": 1.0, "gathered": 0.04}
+    assert shares == {
+        "weights": 0.5,
+        "gradients": 0.5,
+        "optimizer": 1.0,
+        "gathered": 0.04 + 0.04,
+    }  # two layers, and the head
 
 
 def test_ddp_shares_nothing_and_copies_gradients(tmp_path):
@@ -86,16 +101,16 @@ def test_grpo_generates_its_whole_batch_at_once(tmp_path):
     assert (found.rows_a_step, found.tokens_a_step) == (32, 32 * 200)
     # 2 (keys, values) x 4 bytes x 32 rows x 200 tokens x 10 layers x 2 heads x 50.
     assert found.generation["KV cache"] == 51_200_000
-    assert found.training["logits"] == 12 * 4 * 100 * 10**4  # completion tokens only
+    assert found.training["logits"] == 4 * 10**4 * 1000 + 9 * 4 * 4 * 100 * 10**4  # completion tokens only
     assert found.judge is None
 
 
-@pytest.mark.parametrize("sleeps, needed", [(True, 36), (False, 40.592)])
+@pytest.mark.parametrize("sleeps, needed", [(True, 36), (False, 40.728)])
 def test_vllm_takes_its_share_of_the_gpu(tmp_path, sleeps, needed):
     vllm = {"grpo.use_vllm": True, "grpo.vllm_gpu_memory_utilization": 0.6, "grpo.vllm_enable_sleep_mode": sleeps}
     found = of("grpo", GRPO | vllm | {"launch.gpu_memory_gb": 40}, tmp_path)
     assert found.generation["vLLM"] == 24 * GB
-    assert found.needed == pytest.approx(needed * GB)  # beside weights and optimizer, or beside all of 16.592
+    assert found.needed == pytest.approx(needed * GB)  # beside weights and optimizer, or beside all of 16.728
 
 
 def test_the_judge_is_asked_for_every_pair_of_every_group(tmp_path):
@@ -107,11 +122,11 @@ def test_the_judge_is_asked_for_every_pair_of_every_group(tmp_path):
 
 
 def test_what_cannot_fit_is_said_with_what_to_change(tmp_path):
-    tight, roomy = of("sft", SFT, tmp_path, memory=17 * GB), of("sft", SFT, tmp_path, memory=18 * GB)
+    tight, roomy = of("sft", SFT, tmp_path, memory=18 * GB), of("sft", SFT, tmp_path, memory=19 * GB)
     assert (tight.fits, roomy.fits) == (False, True)
-    assert str(tight).startswith("sft: CANNOT FIT: 17.6 GB needed, 17.0 GB per process there\n")
+    assert str(tight).startswith("sft: CANNOT FIT: 18.1 GB needed, 18.0 GB per process there\n")
     assert "lower per_device_train_batch_size" in str(tight) and "lower" not in str(roomy)
-    assert str(roomy).startswith("sft: fits: 17.6 GB needed, 18.0 GB per process there\n")
+    assert str(roomy).startswith("sft: fits: 18.1 GB needed, 19.0 GB per process there\n")
 
 
 GPU = SFT | {"sft.use_cpu": False}
@@ -119,13 +134,13 @@ GPU = SFT | {"sft.use_cpu": False}
 
 def test_without_a_gpu_the_size_that_it_takes_is_said(tmp_path):
     found = of("sft", GPU, tmp_path)
-    assert found.fits and "fits a GPU of 24 GB or more: 17.6 GB needed" in str(found).splitlines()[0]
+    assert found.fits and "fits a GPU of 24 GB or more: 17.5 GB needed" in str(found).splitlines()[0]
     large = of("sft", GPU | {"sft.per_device_train_batch_size": 1000}, tmp_path)
     assert not large.fits and "CANNOT FIT" in str(large) and "no GPU has more than 141 GB" in str(large)
 
 
 def test_vllm_takes_its_share_of_each_size(tmp_path):
-    # 16.592 GB and 0.6 M fit in M from 41.5 GB on.
+    # 16.6 GB and 0.6 M fit in M from 41.5 GB on.
     vllm = {"grpo.use_vllm": True, "grpo.vllm_gpu_memory_utilization": 0.6, "grpo.use_cpu": False}
     assert of("grpo", GRPO | vllm, tmp_path).smallest == 48
 

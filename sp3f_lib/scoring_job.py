@@ -1,0 +1,66 @@
+"""The scores of ICR's responses, made in this process or shared by the processes of section `launch`.
+
+Scoring is two forward passes of two whole models over every response: with more than one process each scores its own parts
+(methods/parts.py) on its own GPU, and what one of them has finished stays when another fails. A score does not depend on who
+makes it. vLLM's engine for R_t's translations wants all GPUs, so then one process scores.
+"""
+
+import os
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from sp3f_lib.generators import generator, loaded_model
+from sp3f_lib.profiles import Profile
+
+
+def make_scores(directory: Path, profile: Profile, job: dict) -> None:
+    """`directory/scores/*.parquet` for a job: `policy`, `reference` (directories or hub ids), `prompts` and `responses` (finished
+    stages), `rewards`, and `label` for what it prints."""
+    if processes_that_score(profile, job["rewards"]) == 1:
+        score_share(directory, profile, job)
+        return
+    from sp3f_lib.generators import free_gpu
+    from sp3f_lib.training.worker import launch
+
+    free_gpu()
+    # Every process by itself: no weights are sharded, whatever the training does.
+    apart = profile.launch.model_copy(update={"accelerate": "ddp"})
+    launch(directory, profile.model_copy(update={"launch": apart}), job | {"kind": "scores"})
+
+
+def processes_that_score(profile: Profile, rewards: list[str]) -> int:
+    """How many processes share the scoring, on all machines."""
+    alone = profile.launch.accelerate == "single" or ("R_t" in rewards and profile.methods.generator == "vllm")
+    return 1 if alone else profile.launch.processes
+
+
+def score_share(directory: Path, profile: Profile, job: dict, share: tuple[int, int] = (0, 1)) -> None:
+    """The parts of `make_scores` that fall to the first of `share`'s numbers, of so many processes as the second says."""
+    import torch
+
+    from sp3f_lib.methods.icr_scores import score_responses
+    from sp3f_lib.methods.parts import read_parts
+    from sp3f_lib.methods.prompts import load_prompts
+    from sp3f_lib.methods.sampling import TRANSLATION
+    from sp3f_lib.training.common import progress_printer
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    methods, rewards = profile.methods, job["rewards"]
+    models = [loaded_model(profile, path) for path in (job["policy"], job["reference"])]
+    translator = generator(profile, job["policy"], models[0]) if "R_t" in rewards else nullcontext()
+    show = {"progress": progress_printer(job["label"], "parts")} if share[0] == 0 else {}
+    with translator as generate:
+        score_responses(
+            directory / "scores",
+            read_parts(Path(job["responses"]) / "responses"),
+            load_prompts(Path(job["prompts"]) / "prompts.jsonl"),
+            *models,
+            rewards,
+            batch_size=methods.scoring_batch_size,
+            generate=generate,
+            translation=replace(TRANSLATION, max_new_tokens=methods.translation_tokens, batch_size=methods.batch_size),
+            share=share,
+            **show,
+        )

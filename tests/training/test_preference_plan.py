@@ -1,0 +1,103 @@
+"""The plan of ICR and LIDR: what is made is counted by hand, and the command says it without doing anything."""
+
+import json
+
+import pytest
+
+from sp3f_lib.__main__ import main
+from sp3f_lib.profiles import ProfileError, load_profile
+from sp3f_lib.training.preference_plan import preference_plan, work_of
+
+from .test_plan import GB, ROUND
+
+# 5 languages, so 4 beside English; 3,000 and 1,000 prompts in each.
+ICR, LIDR = load_profile("paper_icr"), load_profile("paper_lidr")
+
+
+def test_responses_and_scores_of_icr():
+    work = work_of(ICR, "icr_2")
+    assert (work.prompts, work.responses, work.translations, work.pairs) == (15_000, 150_000, 0, 15_000)
+    assert work.scores == 2 * 150_000  # policy and reference
+
+
+def test_all_rewards_are_made_in_the_first_iteration_and_that_of_the_arm_later():
+    three = load_profile("paper_icr", {"methods.rewards": ["R_c", "R_m", "R_t"]})
+    first, second = work_of(three, "icr_m_1"), work_of(three, "icr_m_2")
+    assert first.translations == 4 * 3000 * 10
+    assert first.scores == 2 * (150_000 + 150_000 + 120_000)
+    assert (second.translations, second.scores, second.rewards) == (0, 300_000, ("R_m",))
+
+
+def test_lidr_translates_in_both_directions_and_pairs_both():
+    work = work_of(LIDR, "lidr_1")
+    assert (work.responses, work.translations, work.scores, work.pairs) == (5000, 8000, 0, 8000)
+    baseline = work_of(LIDR, "lidr_sft")
+    assert (baseline.translations, baseline.pairs, baseline.what) == (8000, 4000, "rows")
+
+
+def test_the_english_start_is_made_of_english_answers():
+    work = work_of(load_profile("gpu1", {"data.rl_problems": 70, "methods.english_pairs": 3, "methods.samples": 4}), "dpo")
+    assert (work.prompts, work.languages, work.responses, work.pairs) == (70, 1, 280, 210)
+
+
+def test_prompts_of_a_folder_are_counted(tmp_path):
+    for lang in ("en", "es", "ru", "de", "fr"):
+        lines = (json.dumps({"instruction_id": str(k), "instruction": f"{lang} {k}"}) for k in range(7))
+        (tmp_path / f"{lang}.jsonl").write_text("\n".join(lines))
+    assert work_of(load_profile("paper_lidr", {"methods.prompts": str(tmp_path)}), "lidr_1").responses == 35
+    unknown = load_profile("paper_lidr", {"methods.problems": None})
+    with pytest.raises(ProfileError, match=r"methods.prompts: there is no folder 'alpagasus_prompts'.*set methods.problems"):
+        work_of(unknown, "lidr_1")
+
+
+def test_memory_of_dpo_and_of_scoring(tmp_path):
+    found = preference_plan(ICR, "icr_1", "preference", ROUND, tmp_path)
+    # 15,000 pairs in batches of 2 x 4 x 8; both responses of a pair pass.
+    assert (found.steps, found.rows_a_step, found.tokens_a_step) == (235, 64, 64 * 2 * 4096)
+    # fsdp2 with bf16 keeps float32 in eight shares; the reference too.
+    assert (found.training["weights"], found.training["reference"]) == (0.5 * GB, 0.5 * GB)
+    assert found.generation == {"vLLM": 72 * GB}
+    # Two models in bfloat16; 8 responses x 2,400 tokens x V, in 2 bytes.
+    assert found.scoring == {"weights": 4 * GB, "logits": 2 * 8 * 2400 * 10**4}
+    assert found.needed == 72 * GB and found.fits
+
+
+def test_the_adapter_is_its_own_reference(tmp_path):
+    found = preference_plan(load_profile("paper_icr", {"lora.r": 8}), "icr_1", "preference", ROUND, tmp_path)
+    assert "reference" not in found.training
+
+
+def test_translating_beside_both_models_needs_a_smaller_engine(tmp_path):
+    three = {"methods.rewards": ["R_c", "R_t"]}
+    found = preference_plan(load_profile("paper_icr", three), "icr_t_1", "preference", ROUND, tmp_path, memory=80 * GB)
+    assert found.fits  # a billion weights
+    tight = load_profile("paper_icr", three | {"launch.gpu_memory_gb": 40})
+    found = preference_plan(tight, "icr_t_1", "preference", ROUND, tmp_path)
+    assert not found.fits and "a smaller gpu_memory_utilization (methods.engine" in str(found)
+
+
+def test_eight_processes_score_in_an_eighth_of_the_time(tmp_path):
+    shared = str(preference_plan(ICR, "icr_1", "preference", ROUND, tmp_path))
+    assert "of 8 x A100's" in next(line for line in shared.splitlines() if "scoring" in line and "made before" in line)
+    alone = load_profile("paper_icr", {"methods.rewards": ["R_c", "R_t"]})  # vLLM translates on all GPUs
+    said = str(preference_plan(alone, "icr_1", "preference", ROUND, tmp_path))
+    assert "of 1 x A100's" in next(line for line in said.splitlines() if "made before" in line)
+
+
+@pytest.mark.parametrize(
+    "profile, arm", [("paper_icr", "icr_2"), ("paper_lidr", "lidr_sft"), ("gpu1", "dpo"), ("lab", "lidr_language_1")]
+)
+def test_the_command_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatch, capsys, profile, arm):
+    monkeypatch.chdir(tmp_path)
+    regime = ["--regime", "common"] if profile == "lab" else []
+    assert main(["preference", "--profile", profile, "--arm", arm, *regime, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{arm}: fits") and "made before, at most: " in said and "\nmethods:" in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_command_refuses_what_it_does_not_train(capsys):
+    assert main(["preference", "--profile", "paper_icr", "--arm", "start", "--dry-run"]) == 1
+    assert "'start' is not trained by the verb preference" in capsys.readouterr().err
+    assert main(["preference", "--profile", "paper_icr", "--arm", "icr_t_1", "--dry-run"]) == 1
+    assert "add it to methods.rewards" in capsys.readouterr().err
