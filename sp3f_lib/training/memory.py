@@ -16,6 +16,7 @@ once of t tokens, L layers of width h, vocabulary V:
                  without its attention term, which fused attention does not keep; twice that in float32)
     logits       4 V h             TRL never holds all logits: the head's gradient in float32 (not with LoRA), and one tile of at
                  + w n v           most n = 4,096 tokens by v = 32,768 words; on a CPU nine tiles (measured); GRPO: completions only
+    libraries    0.9 GB            where the profile trains on a CPU (measured)
     judge        2 w P             the judge `implicit`: two more models, in judge.torch_dtype
     reference    w P / S           DPO's reference model, unless LoRA or precompute_ref_log_probs makes it unnecessary (and b is
                                    twice the pairs: both responses of a pair pass together)
@@ -36,6 +37,7 @@ WIDTH = {"float32": 4, "bfloat16": 2}  # bytes of a number
 GPU_SIZES = (16, 24, 32, 40, 48, 80, 96, 141)  # GB, of GPUs that are sold; said where there is none to compare with
 _SHARDED = ("fsdp2", "zero3")
 _TILE = 4096, 32768  # tokens and words of the logits that TRL's head holds at once
+_LIBRARIES = 0.9 * GB  # of a process on a CPU, measured: torch, TRL, detectors of languages
 _TILES_ON_CPU = 9  # measured: 8.6 in float32, without the GPU's kernel
 
 
@@ -69,7 +71,13 @@ def training_memory(profile: Profile, section: dict, shape: Shape, rows: int, to
         "optimizer": 2 * kept * trained / shards,
         "activations": inputs + whole,
         "logits": (0 if profile.lora else head) + tile * (_TILES_ON_CPU if section.get("use_cpu") else 1),
+        **libraries(section),
     }
+
+
+def libraries(section: dict) -> dict[str, float]:
+    """What a process holds before any model is loaded, where that is the memory that counts."""
+    return {"libraries": _LIBRARIES} if section.get("use_cpu") else {}
 
 
 def cache_memory(shape: Shape, rows: int, tokens: int, width: int) -> float:
@@ -96,4 +104,5 @@ def evaluation_memory(profile: Profile, shape: Shape) -> dict[str, float]:
         "weights": width * shape.weights,
         "KV cache": cache_memory(shape, settings.batch_size, 2 * settings.max_new_tokens, width),
         "logits": 4 * settings.batch_size * shape.vocabulary,
+        **libraries(profile.grpo),
     }

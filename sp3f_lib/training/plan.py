@@ -183,7 +183,7 @@ def _parts(profile: Profile, stage: str, shape: Shape, memory: float) -> tuple[d
         return training, {}
     if profile.rewards.win_rate and profile.judge.name == "implicit":
         training["judge"] = 2 * WIDTH[profile.judge.torch_dtype] * shape.weights
-    kept = {name: training[name] for name in ("weights", "optimizer", "judge") if name in training}
+    kept = {name: training[name] for name in ("weights", "optimizer", "judge", "libraries") if name in training}
     if not section.get("use_vllm"):
         made = rows * section.get("steps_per_generation", section.get(_BATCH[1], 1))
         return training, kept | {"KV cache": cache_memory(shape, made, prompt + answer, 2 if section.get("bf16") else 4)}

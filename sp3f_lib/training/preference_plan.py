@@ -16,7 +16,16 @@ from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.scoring_job import processes_that_score
 from sp3f_lib.stages import PREFERENCES, iteration_of
 from sp3f_lib.training.hours import estimate, flop_per_token, likely_gpu, measured
-from sp3f_lib.training.memory import GB, GPU_SIZES, WIDTH, cache_memory, smallest_gpu, trained_weights, training_memory
+from sp3f_lib.training.memory import (
+    GB,
+    GPU_SIZES,
+    WIDTH,
+    cache_memory,
+    libraries,
+    smallest_gpu,
+    trained_weights,
+    training_memory,
+)
 from sp3f_lib.training.plan import Plan, global_batch, on_cpu
 from sp3f_lib.training.shape import Shape
 
@@ -61,7 +70,8 @@ def preference_plan(
         training = training_memory(profile, settings, shape, rows, tokens, tokens)
         if sequences == 2 and not profile.lora and not settings.get("precompute_ref_log_probs"):
             training = {"weights": training["weights"], "reference": training["weights"]} | training
-        return training, _generation(profile, shape, size), _scoring(profile, shape, work, size)
+        others = _generation(profile, shape, size), _scoring(profile, shape, work, size)
+        return training, *(parts | libraries(settings) if parts else parts for parts in others)
 
     smallest = smallest_gpu(moments)
     compared = memory or (smallest or GPU_SIZES[-1]) * GB

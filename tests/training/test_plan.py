@@ -37,8 +37,9 @@ def test_float32_on_one_process(tmp_path):
     # gradient, 4 V x 1,000, and on a CPU nine tiles of 4 bytes x 2,000 tokens x V.
     assert in_gb(found.training) == {
         "weights": 4.0, "gradients": 4.0, "optimizer": 8.0, "activations": 1.36, "logits": 0.04 + 0.72,
+        "libraries": 0.9,
     }  # fmt: skip
-    assert found.needed == pytest.approx(18.12 * GB)
+    assert found.needed == pytest.approx(19.02 * GB)
 
 
 def test_the_logits_of_a_gpu_are_one_tile_however_many_tokens_there_are(tmp_path):
@@ -105,12 +106,12 @@ def test_grpo_generates_its_whole_batch_at_once(tmp_path):
     assert found.judge is None
 
 
-@pytest.mark.parametrize("sleeps, needed", [(True, 36), (False, 40.728)])
+@pytest.mark.parametrize("sleeps, needed", [(True, 36.9), (False, 41.628)])
 def test_vllm_takes_its_share_of_the_gpu(tmp_path, sleeps, needed):
     vllm = {"grpo.use_vllm": True, "grpo.vllm_gpu_memory_utilization": 0.6, "grpo.vllm_enable_sleep_mode": sleeps}
     found = of("grpo", GRPO | vllm | {"launch.gpu_memory_gb": 40}, tmp_path)
     assert found.generation["vLLM"] == 24 * GB
-    assert found.needed == pytest.approx(needed * GB)  # beside weights and optimizer, or beside all of 16.728
+    assert found.needed == pytest.approx(needed * GB)  # beside weights and optimizer, or beside all of 17.628
 
 
 def test_the_judge_is_asked_for_every_pair_of_every_group(tmp_path):
@@ -122,11 +123,11 @@ def test_the_judge_is_asked_for_every_pair_of_every_group(tmp_path):
 
 
 def test_what_cannot_fit_is_said_with_what_to_change(tmp_path):
-    tight, roomy = of("sft", SFT, tmp_path, memory=18 * GB), of("sft", SFT, tmp_path, memory=19 * GB)
+    tight, roomy = of("sft", SFT, tmp_path, memory=19 * GB), of("sft", SFT, tmp_path, memory=20 * GB)
     assert (tight.fits, roomy.fits) == (False, True)
-    assert str(tight).startswith("sft: CANNOT FIT: 18.1 GB needed, 18.0 GB per process there\n")
+    assert str(tight).startswith("sft: CANNOT FIT: 19.0 GB needed, 19.0 GB per process there\n")
     assert "lower per_device_train_batch_size" in str(tight) and "lower" not in str(roomy)
-    assert str(roomy).startswith("sft: fits: 18.1 GB needed, 19.0 GB per process there\n")
+    assert str(roomy).startswith("sft: fits: 19.0 GB needed, 20.0 GB per process there\n")
 
 
 GPU = SFT | {"sft.use_cpu": False}
