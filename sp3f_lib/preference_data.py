@@ -104,16 +104,12 @@ def icr_responses(profile: Profile, policy: Path | str, iteration: int) -> Path:
 
 
 def icr_scores(profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str) -> Path:
-    """The responses with the implicit rewards of the policy against the reference: `scores/*.parquet`.
-
-    All of `methods.rewards` in iteration 1, where they are compared; later only `reward`, the one that makes the pairs.
-    """
+    """The responses with one implicit reward of the policy against the reference: `scores/*.parquet`."""
     source = prompts(profile)
-    rewards = sorted(profile.methods.rewards) if iteration == 1 else [reward]
     responses = icr_responses(profile, policy, iteration)
 
     job = {"policy": str(policy), "reference": str(reference), "prompts": str(source), "responses": str(responses)}
-    job |= {"rewards": rewards, "label": label(profile, f"ICR {iteration} scores")}
+    job |= {"reward": reward, "label": label(profile, f"ICR {iteration} {reward} scores")}
 
     def work(directory: Path) -> None:
         from sp3f_lib.scoring_job import make_scores
@@ -121,13 +117,14 @@ def icr_scores(profile: Profile, policy: Path | str, reference: Path | str, iter
         make_scores(directory, profile, job)
 
     translated = (
-        generation_settings(profile, policy, "translation_tokens") if "R_t" in rewards else {"threads": profile.threads}
+        generation_settings(profile, policy, "translation_tokens") if reward == "R_t" else {"threads": profile.threads}
     )
-    settings = translated | {"rewards": rewards, "models": [which_model(profile, path) for path in (policy, reference)]}
+    settings = translated | {"reward": reward, "models": [which_model(profile, path) for path in (policy, reference)]}
     inputs = {"policy": policy, "reference": reference, "prompts": source, "responses": responses}
     # Not icr_scores.py: its other half makes pairs, which may change without a new pass of the models.
     code = ("methods/icr.py", "methods/scoring.py", "methods/translation.py", *_GENERATION_CODE, "languages.py")
-    return make_stage(profile, f"icr-scores-{iteration}-{profile.regime}", work, settings, inputs, code, ("scores/*",))
+    name = f"icr-scores-{iteration}-{reward}-{profile.regime}"
+    return make_stage(profile, name, work, settings, inputs, code, ("scores/*",))
 
 
 def icr_pairs(profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str) -> Path:

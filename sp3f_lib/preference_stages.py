@@ -70,7 +70,6 @@ def steps_of(profile: Profile, method: str) -> dict[str, Path]:
     if method == "dpo":
         return {"pairs": make.dpo_pairs(profile, sft(profile))}
     name, iteration = iteration_of(method) or ("lidr", 1)
-    _check_reward(profile, name)
     policy = policy_before(profile, name, iteration)
     if not name.startswith("icr"):
         return {
@@ -84,6 +83,19 @@ def steps_of(profile: Profile, method: str) -> dict[str, Path]:
         "scores": make.icr_scores(profile, policy, reference, iteration, PREFERENCES[name]),
         "pairs": make.icr_pairs(profile, policy, reference, iteration, PREFERENCES[name]),
     }
+
+
+def compared_scores(profile: Profile):
+    """The responses of ICR's first iteration with each of `methods.rewards`, one row a response (methods/icr_scores.py)."""
+    from sp3f_lib.methods.parts import read_parts
+
+    arms = {reward: f"{name}_1" for name, reward in PREFERENCES.items() if reward in profile.methods.rewards}
+    tables = [read_parts(steps_of(profile, arms[reward])["scores"] / "scores") for reward in profile.methods.rewards]
+    found, response = tables[0], ["id", "lang", "sample"]
+    for table in tables[1:]:
+        new = [column for column in table if column not in found]
+        found = found.merge(table[response + new], on=response, how="left", validate="one_to_one")
+    return found
 
 
 def pairs_of(profile: Profile, method: str) -> Path:
@@ -107,14 +119,6 @@ def check(profile: Profile, section: str, method: str, machine: bool = True) -> 
             check_machine(changed, kind)
     except (ProfileError, StageError) as error:
         raise type(error)(str(error).replace(f"{kind}.", f"{section}.")) from None
-    _check_reward(profile, (iteration_of(method) or ("", 0))[0])
-
-
-def _check_reward(profile: Profile, name: str) -> None:
-    reward = PREFERENCES.get(name)
-    if name.startswith("icr") and reward not in profile.methods.rewards:
-        known = ", ".join(profile.methods.rewards)
-        raise ProfileError(f"{name} makes its pairs by {reward}; add it to methods.rewards, which has {known}")
 
 
 def _train(profile: Profile, method: str, start: Path | str, name: str) -> Path:

@@ -16,8 +16,8 @@ from sp3f_lib.profiles import Profile
 
 def make_scores(directory: Path, profile: Profile, job: dict) -> None:
     """`directory/scores/*.parquet` for a job: `policy`, `reference` (directories or hub ids), `prompts` and `responses` (finished
-    stages), `rewards`, and `label` for what it prints."""
-    if processes_that_score(profile, job["rewards"]) == 1:
+    stages), `reward`, and `label` for what it prints."""
+    if processes_that_score(profile, job["reward"]) == 1:
         score_share(directory, profile, job)
         return
     from sp3f_lib.generators import free_gpu
@@ -29,9 +29,9 @@ def make_scores(directory: Path, profile: Profile, job: dict) -> None:
     launch(directory, profile.model_copy(update={"launch": apart}), job | {"kind": "scores"})
 
 
-def processes_that_score(profile: Profile, rewards: list[str]) -> int:
+def processes_that_score(profile: Profile, reward: str) -> int:
     """How many processes share the scoring, on all machines."""
-    alone = profile.launch.accelerate == "single" or ("R_t" in rewards and profile.methods.generator == "vllm")
+    alone = profile.launch.accelerate == "single" or (reward == "R_t" and profile.methods.generator == "vllm")
     return 1 if alone else profile.launch.processes
 
 
@@ -47,9 +47,9 @@ def score_share(directory: Path, profile: Profile, job: dict, share: tuple[int, 
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    methods, rewards = profile.methods, job["rewards"]
+    methods, reward = profile.methods, job["reward"]
     models = [loaded_model(profile, path) for path in (job["policy"], job["reference"])]
-    translator = generator(profile, job["policy"], models[0]) if "R_t" in rewards else nullcontext()
+    translator = generator(profile, job["policy"], models[0]) if reward == "R_t" else nullcontext()
     show = {"progress": progress_printer(job["label"], "parts")} if share[0] == 0 else {}
     with translator as generate:
         score_responses(
@@ -57,7 +57,7 @@ def score_share(directory: Path, profile: Profile, job: dict, share: tuple[int, 
             read_parts(Path(job["responses"]) / "responses"),
             load_prompts(Path(job["prompts"]) / "prompts.jsonl"),
             *models,
-            rewards,
+            [reward],
             batch_size=methods.scoring_batch_size,
             generate=generate,
             translation=replace(TRANSLATION, max_new_tokens=methods.translation_tokens, batch_size=methods.batch_size),

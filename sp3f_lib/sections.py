@@ -205,7 +205,9 @@ class Methods(Section):
     samples: int = Field(10, gt=1, description="responses to a prompt, for ICR")
     temperature: float = Field(0.9, gt=0)
     top_p: float = Field(1.0, gt=0, le=1)
-    rewards: tuple[Literal["R_c", "R_m", "R_t"], ...] = Field(("R_c",), min_length=1, description="that are computed")
+    rewards: tuple[Literal["R_c", "R_m", "R_t"], ...] = Field(
+        ("R_c",), min_length=1, description="that notebook 07 compares; icr_m_1 and icr_t_1 do not need to stand here"
+    )
     length_control: bool = True
     upper_bounds: tuple[float | None, ...] = Field((None,), min_length=1, description="by iteration; the last one goes on")
     repetition_penalty: float = Field(1.1, ge=1, description="of LIDR's greedy answers")

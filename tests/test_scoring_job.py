@@ -32,25 +32,25 @@ def test_shares_are_apart_and_together_they_are_everything(tmp_path):
 
 def test_one_process_scores_beside_an_engine_that_takes_all_gpus():
     several = load_profile("paper_icr")
-    assert scoring_job.processes_that_score(several, ["R_c"]) == 8
-    assert scoring_job.processes_that_score(several, ["R_c", "R_t"]) == 1
-    assert scoring_job.processes_that_score(load_profile("gpu1"), ["R_c"]) == 1
+    assert scoring_job.processes_that_score(several, "R_c") == 8
+    assert scoring_job.processes_that_score(several, "R_t") == 1
+    assert scoring_job.processes_that_score(load_profile("gpu1"), "R_c") == 1
 
 
 def test_two_processes_score_what_one_does(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), *sys.path]))
     changes = {"data.rl_problems": 40, "methods.problems": 40, "methods.samples": 2}
-    changes |= {"methods.rewards": ["R_c", "R_t"], "base.max_steps": 30}
+    changes |= {"base.max_steps": 30}
     profile = load_profile(TOY, changes, regime="common")
-    alone = preference_stages.steps_of(profile, "icr_1")
+    alone = preference_stages.steps_of(profile, "icr_m_1")
     prompts = next(tmp_path.glob("runs/toy/prompts-common/*"))
     policy, reference = (preference_stages.named_model(profile, getattr(profile.methods, m)) for m in ("start", "reference"))
     job = {"policy": str(policy), "reference": str(reference), "prompts": str(prompts), "responses": str(alone["responses"])}
     scoring_job.make_scores(
-        tmp_path, load_profile(TOY, changes | TWO, regime="common"), job | {"rewards": ["R_c", "R_t"], "label": "s"}
+        tmp_path, load_profile(TOY, changes | TWO, regime="common"), job | {"reward": "R_m", "label": "s"}
     )
     parts = sorted(path.name for path in (tmp_path / "scores").iterdir())
     assert len(parts) == 3  # 80 prompts, 32 a part
-    assert read_parts(tmp_path / "scores")["R_c"].nunique() > 50
+    assert read_parts(tmp_path / "scores")["R_m"].nunique() > 50
     pd.testing.assert_frame_equal(read_parts(tmp_path / "scores"), read_parts(alone["scores"] / "scores"))

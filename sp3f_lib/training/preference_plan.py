@@ -35,7 +35,10 @@ _VLLM_SHARE = 0.9  # vLLM's own gpu_memory_utilization
 
 @dataclass(frozen=True)
 class Work:
-    """What is made before the training of one model, at most: numbers of responses, translations, scores and pairs (or rows)."""
+    """What is made before the training of one model, at most: numbers of responses, translations, scores and pairs (or rows).
+
+    Responses and scores of ICR are shared by the arms that need the same ones.
+    """
 
     prompts: int
     languages: int
@@ -44,7 +47,7 @@ class Work:
     scores: int = 0
     pairs: int = 0
     what: str = "pairs"
-    rewards: tuple[str, ...] = ()
+    reward: str = ""
 
     def __str__(self) -> str:
         parts = [
@@ -90,7 +93,7 @@ def preference_plan(
             hours = estimate(steps * batch * sequences * length * each, kind, profile.launch.processes)
         if work.scores:
             flop = work.scores * profile.methods.max_new_tokens * 2 * shape.weights
-            scored = f"; scoring {estimate(flop, kind, processes_that_score(profile, work.rewards))}"
+            scored = f"; scoring {estimate(flop, kind, processes_that_score(profile, work.reward))}"
             scored += ", if every response is as long as it may be"
     return Plan(
         method, steps, batch, batch * sequences * length, training, generation, memory, smallest, None, hours, place,
@@ -104,15 +107,15 @@ def work_of(profile: Profile, method: str) -> Work:
     if method == "dpo":
         problems = profile.data.rl_problems
         return Work(problems, 1, responses=problems * methods.samples, pairs=problems * methods.english_pairs)
-    name, iteration = iteration_of(method) or ("lidr", 1)
+    name, _ = iteration_of(method) or ("lidr", 1)
     languages = len(profile.data.rl_languages or profile.data.languages)
     prompts = _prompts(profile) * languages
     others = prompts // languages * (languages - 1)  # not English
     if name.startswith("icr"):
-        responses, rewards = prompts * methods.samples, methods.rewards if iteration == 1 else (PREFERENCES[name],)
-        translations = others * methods.samples if "R_t" in rewards else 0
-        scores = 2 * sum(translations if reward == "R_t" else responses for reward in rewards)
-        return Work(prompts, languages, responses, translations, scores, pairs=prompts, rewards=rewards)
+        responses, reward = prompts * methods.samples, PREFERENCES[name]
+        translations = others * methods.samples if reward == "R_t" else 0
+        scores, pairs = (2 * translations, others) if translations else (2 * responses, prompts)
+        return Work(prompts, languages, responses, translations, scores, pairs, reward=reward)
     pairs, what = (others, "rows") if method == "lidr_sft" else (2 * others, "pairs")
     return Work(prompts, languages, responses=prompts, translations=2 * others, pairs=pairs, what=what)
 

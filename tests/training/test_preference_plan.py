@@ -20,12 +20,10 @@ def test_responses_and_scores_of_icr():
     assert work.scores == 2 * 150_000  # policy and reference
 
 
-def test_all_rewards_are_made_in_the_first_iteration_and_that_of_the_arm_later():
-    three = load_profile("paper_icr", {"methods.rewards": ["R_c", "R_m", "R_t"]})
-    first, second = work_of(three, "icr_m_1"), work_of(three, "icr_m_2")
-    assert first.translations == 4 * 3000 * 10
-    assert first.scores == 2 * (150_000 + 150_000 + 120_000)
-    assert (second.translations, second.scores, second.rewards) == (0, 300_000, ("R_m",))
+def test_what_r_t_translates_it_scores_and_pairs():
+    work = work_of(ICR, "icr_t_2")
+    assert work.translations == 4 * 3000 * 10  # not English
+    assert (work.scores, work.pairs, work.reward) == (2 * 120_000, 12_000, "R_t")
 
 
 def test_lidr_translates_in_both_directions_and_pairs_both():
@@ -68,20 +66,16 @@ def test_the_adapter_is_its_own_reference(tmp_path):
 
 
 def test_translating_beside_both_models_needs_a_smaller_engine(tmp_path):
-    three = {"methods.rewards": ["R_c", "R_t"]}
-    found = preference_plan(load_profile("paper_icr", three), "icr_t_1", "preference", ROUND, tmp_path, memory=80 * GB)
-    assert found.fits  # a billion weights
-    tight = load_profile("paper_icr", three | {"launch.gpu_memory_gb": 40})
+    tight = load_profile("paper_icr", {"launch.gpu_memory_gb": 40})
     found = preference_plan(tight, "icr_t_1", "preference", ROUND, tmp_path)
     assert not found.fits and "a smaller gpu_memory_utilization (methods.engine" in str(found)
+    assert preference_plan(tight, "icr_1", "preference", ROUND, tmp_path).fits
 
 
-def test_eight_processes_score_in_an_eighth_of_the_time(tmp_path):
-    shared = str(preference_plan(ICR, "icr_1", "preference", ROUND, tmp_path))
-    assert "of 8 x A100's" in next(line for line in shared.splitlines() if "scoring" in line and "made before" in line)
-    alone = load_profile("paper_icr", {"methods.rewards": ["R_c", "R_t"]})  # vLLM translates on all GPUs
-    said = str(preference_plan(alone, "icr_1", "preference", ROUND, tmp_path))
-    assert "of 1 x A100's" in next(line for line in said.splitlines() if "made before" in line)
+@pytest.mark.parametrize("arm, processes", [("icr_1", 8), ("icr_t_1", 1)])  # vLLM translates on all GPUs
+def test_eight_processes_score_in_an_eighth_of_the_time(tmp_path, arm, processes):
+    said = str(preference_plan(ICR, arm, "preference", ROUND, tmp_path))
+    assert f"of {processes} x A100's" in next(line for line in said.splitlines() if "made before" in line)
 
 
 @pytest.mark.parametrize(
@@ -99,5 +93,3 @@ def test_the_command_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatc
 def test_the_command_refuses_what_it_does_not_train(capsys):
     assert main(["preference", "--profile", "paper_icr", "--arm", "start", "--dry-run"]) == 1
     assert "'start' is not trained by the verb preference" in capsys.readouterr().err
-    assert main(["preference", "--profile", "paper_icr", "--arm", "icr_t_1", "--dry-run"]) == 1
-    assert "add it to methods.rewards" in capsys.readouterr().err
