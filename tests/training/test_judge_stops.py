@@ -18,7 +18,7 @@ SERVER = REPOSITORY / "tests" / "judges" / "fault_server.py"
 API = ["--set", "judge.name=api", "--set", "judge.model=gpt-4o-mini", "--set", "judge.concurrency=8"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def servers():
     """Starts judge servers; each gives its address."""
     started = []
@@ -46,14 +46,21 @@ def prepared(tmp_path_factory) -> Path:
     return folder / "runs"
 
 
-def train(prepared: Path, folder: Path, server: str, *more: str) -> subprocess.CompletedProcess:
-    """One training in `folder`; a name that is set twice has the last value."""
+def started(prepared: Path, folder: Path, server: str, *more: str) -> subprocess.Popen:
+    """One training in `folder`, on its way; a name that is set twice has the last value."""
     if not (folder / "runs").is_dir():
         shutil.copytree(prepared, folder / "runs")
     judge = {"LLM_API_URL": f"{server}/v1", "LLM_API_KEY": "sk-secret", "NO_PROXY": "127.0.0.1"}
     command = [sys.executable, "-m", "sp3f_lib", "grpo", "--profile", str(TOY), "--arm", "sp3f", *API, *more]
-    environment = os.environ | judge | {"PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    environment = os.environ | judge | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def train(prepared: Path, folder: Path, server: str, *more: str) -> subprocess.CompletedProcess:
+    """One training to its end."""
+    run = started(prepared, folder, server, *more)
+    said = run.communicate()
+    return subprocess.CompletedProcess(run.args, run.returncode, *said)
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -66,12 +73,19 @@ def stats(server: str) -> dict:
         return json.load(reply)
 
 
-def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twice(tmp_path, servers, prepared):
-    calm, capped = servers(), servers()
-    done = train(prepared, tmp_path / "calm", calm)
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory, servers, prepared):
+    """An undisturbed training: what it said, its results, and the calls that it paid."""
+    server, folder = servers(), tmp_path_factory.mktemp("calm")
+    done = train(prepared, folder, server)
     assert done.returncode == 0, done.stderr
-    assert "at most 72 calls" in done.stdout and "USD" in done.stdout
-    needed = sum(stats(calm)["paid"])
+    return done.stdout, results(folder), sum(stats(server)["paid"])
+
+
+def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twice(tmp_path, servers, prepared, calm):
+    capped = servers()
+    said, expected, needed = calm
+    assert "at most 72 calls" in said and "USD" in said
 
     stopped = train(prepared, tmp_path / "capped", capped, "--set", "judge.max_calls=30")
     assert stopped.returncode == 1
@@ -86,8 +100,8 @@ def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twi
     assert done.returncode == 0, done.stderr
     assert f"goes on from step {steps}" in done.stdout
     assert sum(stats(capped)["paid"]) == needed
-    assert results(tmp_path / "capped") == results(tmp_path / "calm")
-    assert len(results(tmp_path / "calm")) == 2
+    assert results(tmp_path / "capped") == expected
+    assert len(expected) == 2
 
 
 def test_a_judge_that_only_fails_stops_the_training_and_says_why(tmp_path, servers, prepared):
@@ -97,6 +111,26 @@ def test_a_judge_that_only_fails_stops_the_training_and_says_why(tmp_path, serve
     assert stopped.returncode == 1
     assert "gave no verdict" in stopped.stderr and "InternalServerError 500" in stopped.stderr
     assert not list(tmp_path.glob("runs/toy/sp3f-*/*/model"))
+
+
+def test_an_outage_pauses_the_training_which_then_ends_as_without_one(tmp_path, servers, prepared, calm):
+    shaky = servers()
+
+    def fail(share: float) -> None:
+        told = json.dumps({"faults": share, "kinds": ["500"]}).encode()
+        urllib.request.urlopen(f"{shaky}/options", told).close()
+
+    said = ""
+    with started(prepared, tmp_path, shaky, "--set", "judge.max_retries=0", "--set", "judge.failure_window=8") as run:
+        for line in run.stdout:
+            said += line
+            if line.startswith("sp3f warm: step 2/6"):
+                fail(1)
+            if line.startswith("judge: paused"):
+                fail(0)
+    assert run.returncode == 0, said
+    assert "judge: paused, " in said
+    assert (results(tmp_path), sum(stats(shaky)["paid"])) == calm[1:]
 
 
 def test_failures_below_the_limit_are_no_verdicts_and_are_counted(tmp_path, servers, prepared):
