@@ -151,7 +151,7 @@ def _masked(match: re.Match) -> str:
     return _NUMBERS.sub(" ", found.replace("$", " ")) if prose else " "
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=16_384)
 def _by_script(sentence: str) -> tuple[tuple[str, str, int], ...]:
     """(script, its words, letters) for each script in a masked sentence; names and terms have 0 letters."""
     words: dict[str, list[str]] = {}
