@@ -75,6 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Stopped as stop:
         print(stop, file=sys.stderr, flush=True)
         return STOPPED
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ProfileError, RowError, StageError, ValueError, OSError) as error:
         if options.traceback:
             raise
@@ -83,8 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _dry_run(options) -> int:
-    from sp3f_lib import preference_stages
-    from sp3f_lib.stages import ARMS, ONCE, RUNS, apply_arm, check_method, check_model, iteration_of
+    from sp3f_lib import preference_checks, preference_stages
+    from sp3f_lib.stages import ARMS, ONCE, RUNS, START, apply_arm, check_method, check_model, iteration_of
     from sp3f_lib.training.checks import check_settings
     from sp3f_lib.training.plan import dry_run
 
@@ -96,13 +99,15 @@ def _dry_run(options) -> int:
         section = preference_stages.section_of(options.arm)
         if options.arm not in ONCE[1:] and iteration_of(options.arm) is None:
             raise ProfileError(f"{options.arm!r} is not trained by the verb preference, which knows {_ARMS['preference']}")
-        preference_stages.check(profile, section, options.arm, machine=False)
+        preference_checks.check_profile(profile, section, options.arm)
         text, fits = dry_run(profile, section, RUNS / profile.name, options.arm)
     else:
         if options.verb != "evaluate":
             check_settings(profile, options.verb)
         text, fits = dry_run(profile, options.verb, RUNS / profile.name)
     print(text)
+    if options.verb == "evaluate" and options.arm not in START:
+        print(f"  not counted: how {options.arm} is made, if it is not there yet (--dry-run of the verb that trains it)")
     _note_batch(options, profile)
     return 0 if fits else CANNOT_FIT
 
@@ -134,7 +139,7 @@ def _print_scores(directory) -> None:
 
 
 def _seeds(options) -> int:
-    from sp3f_lib.evaluation.seeds import differences_over_seeds, over_seeds, run_seeds
+    from sp3f_lib.evaluation.seeds import report, run_seeds
     from sp3f_lib.stages import check_method
 
     chosen, overrides = _parameters(options), _overrides(options.set)
@@ -145,13 +150,7 @@ def _seeds(options) -> int:
         first = load_profile(options.profile, overrides, **chosen | {"seed": seed})
         regimes = (options.regime,) if options.regime else first.experiments
         profiles += [load_profile(options.profile, overrides, **chosen | {"seed": seed, "regime": r}) for r in regimes]
-    results = run_seeds(profiles, options.arms)
-    print("\nPercent, mean over seeds ± half a 95 % t interval; then each seed:\n")
-    print(over_seeds(results).to_string(index=False))
-    print(
-        "\nAccuracy, difference within a seed in percentage points; mean over seeds ± half a 95 % t interval; then each seed:\n"
-    )
-    print(differences_over_seeds(results).to_string(index=False))
+    print(report(run_seeds(profiles, options.arms)))
     return 0
 
 
@@ -183,7 +182,8 @@ def _pairs(options) -> int:
     import pandas as pd
 
     from sp3f_lib.data.schema import read_json_lines
-    from sp3f_lib.methods.export import export_llama_factory, export_pairs
+    from sp3f_lib.methods.export import FORMATS, export_llama_factory, export_pairs
+    from sp3f_lib.preference_checks import check_pairs
     from sp3f_lib.preference_stages import pairs_of
     from sp3f_lib.stages import check_method, iteration_of
 
@@ -191,7 +191,10 @@ def _pairs(options) -> int:
         raise ProfileError(
             f"{options.arm!r} is not trained on pairs; pairs have dpo, icr_1, icr_m_1, lidr_1, lidr_content_1, ..."
         )
+    if options.export and options.export.suffix not in FORMATS:
+        raise ProfileError(f"--export {options.export}: pairs are written as {' or '.join(FORMATS)}")
     profile = load_profile(options.profile, _overrides(options.set), **_parameters(options))
+    check_pairs(profile, options.arm)
     file = pairs_of(profile, options.arm)
     pairs = read_json_lines(file)
     report = "controls.csv" if options.arm.startswith(("lidr_content", "lidr_language")) else "report.csv"
@@ -200,9 +203,8 @@ def _pairs(options) -> int:
     if options.export:
         print(f"written: {export_pairs(pairs, options.export)}")
     if options.llama_factory:
-        print(
-            f"written for LLaMA-Factory: {export_llama_factory(pairs, options.llama_factory, f'{profile.name}_{options.arm}')}"
-        )
+        name = f"{profile.name}_{options.arm}"
+        print(f"written for LLaMA-Factory: {export_llama_factory(pairs, options.llama_factory, name)}")
     return 0
 
 

@@ -232,7 +232,7 @@ def lidr_pairs(profile: Profile, policy: Path | str, iteration: int) -> Path:
         report.to_csv(directory / "report.csv", index=False)
         counts.to_csv(directory / "controls.csv", index=False)
         export_pairs(pairs, directory / PAIRS)
-        print(f"{label(profile, f'LIDR {iteration}')}: {len(pairs)} pairs of {len(found)} prompts", flush=True)
+        print(f"{label(profile, f'LIDR {iteration}')}: {len(pairs)} pairs of {report['prompts'].sum()} prompts", flush=True)
 
     settings = {"threshold": profile.rewards.threshold, "seed": profile.seed}
     inputs = {"prompts": source, "answers": answers, "translations": translations}

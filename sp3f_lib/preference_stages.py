@@ -8,21 +8,19 @@ from pathlib import Path
 
 from sp3f_lib import preference_data as make
 from sp3f_lib.generators import free_gpu
+from sp3f_lib.preference_checks import check_model
 from sp3f_lib.profiles import Profile, ProfileError
-from sp3f_lib.runs import StageError
 from sp3f_lib.stages import (
     PREFERENCES,
     add_card,
     base,
     check_method,
-    check_section,
     how_trained,
     iteration_of,
     label,
     make_stage,
     sft,
 )
-from sp3f_lib.training.checks import check_machine, check_settings
 
 _CODE = {
     "preference": ("training/preference.py", "training/common.py", "evaluation/generate.py"),
@@ -38,7 +36,7 @@ def named_model(profile: Profile, name: str) -> Path | str:
 
 def dpo(profile: Profile) -> Path:
     """The English preference-tuned model: the SFT model after DPO (section `dpo`) on verified English answers."""
-    check(profile, "dpo", "dpo")
+    check_model(profile, "dpo", "dpo")
     return _train(profile, "dpo", sft(profile), "dpo")
 
 
@@ -47,7 +45,7 @@ def preference(profile: Profile, method: str) -> Path | str:
     if check_method(method) in ("start", "dpo"):
         return named_model(profile, profile.methods.start if method == "start" else method)
     section = section_of(method)
-    check(profile, section, method)
+    check_model(profile, section, method)
     name, iteration = iteration_of(method) or ("lidr", 1)
     return _train(profile, method, policy_before(profile, name, iteration), section)
 
@@ -106,19 +104,6 @@ def pairs_of(profile: Profile, method: str) -> Path:
     if not path.is_file():
         raise ProfileError(f"{method}: there are no pairs of this kind; {path.parent} counts those that there are")
     return path
-
-
-def check(profile: Profile, section: str, method: str, machine: bool = True) -> None:
-    """What would stop the training, before hours of sampling and scoring: an empty or wrong section, too few GPUs (`machine`)."""
-    check_section(profile, section, method)
-    kind = "preference" if section == "dpo" else section
-    changed = profile.model_copy(update={kind: getattr(profile, section)})
-    try:
-        check_settings(changed, kind)
-        if machine:
-            check_machine(changed, kind)
-    except (ProfileError, StageError) as error:
-        raise type(error)(str(error).replace(f"{kind}.", f"{section}.")) from None
 
 
 def _train(profile: Profile, method: str, start: Path | str, name: str) -> Path:

@@ -268,9 +268,11 @@ def _lab(profile: Profile) -> dict | None:
 def check_section(profile: Profile, section: str, method: str) -> None:
     """`ProfileError` if the section that a model is trained with is empty."""
     if not getattr(profile, section):
-        mend = "set it, or methods.start" if section == "dpo" else "set it"
-        where = f"profile {profile.name}, regime {profile.regime}"
-        raise ProfileError(f"{where}: {method} is trained with the section {section}, which is empty; {mend}")
+        where, other = f"profile {profile.name}, regime {profile.regime}", profile.methods.regime
+        mend = f"--regime {other} has it" if section != "sft" and other not in (None, profile.regime) else "set it"
+        if section == "dpo" and profile.methods.start != "dpo":
+            mend = f"set it; methods.start is {profile.methods.start}, so ICR and LIDR do not need it (--arm start)"
+        raise ProfileError(f"{where}: {method} needs the section {section}, which is empty; {mend}")
 
 
 def how_trained(profile: Profile) -> dict:

@@ -126,7 +126,7 @@ def test_a_section_that_is_empty_is_named_before_anything_is_made(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     for method, section in (("dpo", "dpo"), ("icr_1", "preference"), ("lidr_sft", "alignment")):
         profile = toy().model_copy(update={section: {}})
-        with pytest.raises(ProfileError, match=f"{method} is trained with the section {section}, which is empty"):
+        with pytest.raises(ProfileError, match=f"{method} needs the section {section}, which is empty"):
             preference_stages.preference(profile, method)
     assert not list(tmp_path.iterdir())
 

@@ -99,3 +99,13 @@ def mean_and_half_width(values: np.ndarray, confidence: float = 0.95) -> tuple[f
         return float(values.mean()), float("inf")
     half = stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n)
     return float(values.mean()), float(half)
+
+
+def report(results) -> str:
+    """Both tables of the results of `run_seeds`, for people."""
+    return (
+        "\nPercent, mean over seeds ± half a 95 % t interval; then each seed:\n\n"
+        f"{over_seeds(results).to_string(index=False)}\n"
+        "\nAccuracy, difference within a seed in percentage points; mean over seeds ± half a 95 % t interval; then each seed:\n\n"
+        f"{differences_over_seeds(results).to_string(index=False)}"
+    )

@@ -16,6 +16,7 @@ import pyarrow.parquet
 
 from sp3f_lib.runs import StageError, atomic_path, write_text
 
+FORMATS = (".jsonl", ".parquet")
 COLUMNS = ("id", "lang", "prompt", "chosen", "rejected")
 
 
@@ -29,7 +30,7 @@ def export_pairs(pairs: list[dict], path: Path) -> Path:
         with atomic_path(path) as temporary:
             pa.parquet.write_table(pa.Table.from_pylist(rows), temporary)
     else:
-        raise ValueError(f"{path}: pairs are written as .jsonl or .parquet")
+        raise ValueError(f"{path}: pairs are written as {' or '.join(FORMATS)}")
     return path
 
 

@@ -79,12 +79,17 @@ def server_generator(
     """
     tokenizer = load_tokenizer(path, revision)
     ends = end_ids_of(path, tokenizer, revision)
+    check_server()
+    return partial(_complete, _Completions(limits or Limits()), tokenizer, ends, model or str(path), vllm)
+
+
+def check_server() -> None:
+    """`StageError` if the environment lacks address or key of a server, or the library that asks it."""
     try:
         check_libraries()
-        transport = _Completions(limits or Limits())
+        endpoint()
     except JudgeError as error:
-        raise StageError(f"the generator 'server' is reached as judges are: {error}") from None
-    return partial(_complete, transport, tokenizer, ends, model or str(path), vllm)
+        raise StageError(str(error).replace("the judge 'api'", "methods.generator: server")) from None
 
 
 def end_ids_of(path: str, tokenizer, revision: str | None = None) -> list[int]:

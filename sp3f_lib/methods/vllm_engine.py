@@ -24,12 +24,17 @@ def vllm_generator(path: str, dtype: str = "bfloat16", revision: str | None = No
     Such as `max_model_len` (prompt and answer), `gpu_memory_utilization`, `tensor_parallel_size`. `StageError` at once if vLLM is
     not installed, `ValueError` if `path` has no tokenizer with a chat template.
     """
+    check_vllm()
+    return VllmGenerator(path, dtype, revision, engine)
+
+
+def check_vllm() -> None:
+    """`StageError` if vLLM is not installed."""
     if find_spec("vllm") is None:
         raise StageError(
-            "the generator 'vllm' needs the package vllm, which is for machines with a GPU (environment.yml); elsewhere set "
+            "methods.generator: vllm needs the package vllm, which is for machines with a GPU (environment.yml); elsewhere set "
             "methods.generator to transformers, or to server for a vLLM that runs on another machine"
         )
-    return VllmGenerator(path, dtype, revision, engine)
 
 
 class VllmGenerator:

@@ -40,9 +40,9 @@ class Hours:
     basis: str
 
     def __str__(self) -> str:
-        if self.low == self.high:
-            return f"{_two_digits(self.low)} h, {self.basis}"
-        return f"{_two_digits(self.low)} to {_two_digits(self.high)} h, {self.basis}"
+        unit, times = ("h", 1) if self.high >= 1 else ("min", 60)
+        low, high = (_two_digits(times * hours) for hours in (self.low, self.high))
+        return f"{low} {unit}, {self.basis}" if low == high else f"{low} to {high} {unit}, {self.basis}"
 
 
 def measured(profile: Profile, stage: str, steps: int, shape: Shape, runs: Path) -> Hours | None:
@@ -93,7 +93,7 @@ def estimate(flop: float, gpu: str, processes: int, more: bool = False) -> Hours
     """The range for `flop` on so many GPUs of a kind, a key of `GPUS`; `more`: rollouts and judging come on top."""
     seconds = [flop / (processes * GPUS[gpu][1] * 1e12 * share) for share in UTILISATION]
     span = f"{UTILISATION[0]:.0%} to {UTILISATION[1]:.0%}"
-    basis = f"ESTIMATE from {flop:.0e} FLOP at {span} of {processes} x {gpu}'s {GPUS[gpu][1]} TFLOP/s"
+    basis = f"ESTIMATE from {flop:.1e} FLOP at {span} of {processes} x {gpu}'s {GPUS[gpu][1]} TFLOP/s"
     basis += "; generation and judging come on top" if more else ""
     return Hours(seconds[1] / 3600, seconds[0] / 3600, basis)
 
@@ -106,4 +106,4 @@ def likely_gpu(name: str, memory: float) -> str:
 
 
 def _two_digits(hours: float) -> str:
-    return "less than 0.1" if hours < 0.1 else f"{float(f'{hours:.2g}'):,g}"
+    return "0.1" if hours < 0.1 else f"{float(f'{hours:.2g}'):,g}"

@@ -2,8 +2,8 @@
 
 All from the profile and the model's configuration. Upper bounds where a length is not known: every completion is taken to be
 as long as it may be, and a prompt as long as the completion unless `vllm_max_model_length` says more. Memory: see memory.py;
-hours: hours.py; the shape of the model: shape.py; ICR and LIDR: preference_plan.py. The summary comes first: does it fit, how
-long, what will the judge cost. The command ends with 2 if it cannot fit.
+hours: hours.py; the shape of the model: shape.py; ICR and LIDR: preference_plan.py. The profile comes first, the summary last:
+does it fit, how long, what will the judge cost. The command ends with 2 if it cannot fit.
 """
 
 import os
@@ -38,7 +38,8 @@ class Plan:
     """Memory of one process by component (bytes), tokens and steps, the judge's forecast, hours (None: nothing to go by).
 
     `available` is the memory to compare with, `smallest` the size in GB of the smallest GPU that is large enough. `place`
-    has the memory: a GPU, or a process where the profile trains on the CPU. `before` says what is made before the training.
+    has the memory: a GPU, or a process where the profile trains on the CPU. `before` says what is made before the training,
+    `clock` what the hours are of.
     """
 
     stage: str
@@ -54,7 +55,8 @@ class Plan:
     place: str = "GPU"
     note: str = ""
     scoring: dict[str, float] = field(default_factory=dict)
-    before: str = ""
+    before: tuple[str, ...] = ()
+    clock: str = "time"
 
     @property
     def needed(self) -> float:
@@ -67,11 +69,10 @@ class Plan:
         return self.needed <= self.available if self.available else self.smallest is not None
 
     def __str__(self) -> str:
-        lines = [f"{self.stage}: {self._memory()}", f"  time: {self.hours or self._no_hours()}"]
+        lines = [f"{self.stage}: {self._memory()}", *(f"  {text}" for text in self.before)]
+        lines.append(f"  {self.clock}: {self.hours or self._no_hours()}")
         if self.judge:
             lines.append(f"  judge: {self.judge}")
-        if self.before:
-            lines.append(f"  {self.before}")
         if not self.fits:
             lines.append(f"  {self._mend()}")
         lines.append(
@@ -79,11 +80,13 @@ class Plan:
         )
         for name, parts in (("training", self.training), ("generation", self.generation), ("scoring", self.scoring)):
             if parts:
-                listed = ", ".join(f"{part} {size / GB:.2f}" for part, size in parts.items())
+                listed = ", ".join(f"{part} {size / GB:.3g}" for part, size in parts.items())
                 lines.append(f"  memory per {self.place}, {name}: {sum(parts.values()) / GB:.1f} GB = {listed}")
         return "\n".join([*lines, *([f"  assumed: {self.note}"] if self.note else [])])
 
     def _mend(self) -> str:
+        if self.needed == sum(self.scoring.values()) and "vLLM" not in self.scoring:
+            return "scoring holds both models whole on one GPU: take larger ones, or model.torch_dtype=bfloat16"
         if self.needed > sum(self.training.values()):
             return (
                 "give the generator less: a smaller gpu_memory_utilization (methods.engine, grpo.vllm_gpu_memory_utilization), or "
@@ -207,7 +210,7 @@ def _answers(profile: Profile) -> int:
 
 
 def dry_run(profile: Profile, stage: str, runs: Path, method: str | None = None) -> tuple[str, bool]:
-    """The plan of a stage and the resolved profile, for people; and whether it fits.
+    """The resolved profile and the plan of a stage, for people; and whether it fits.
 
     `stage`: sft, grpo, evaluate, or the section (dpo, preference, alignment) that `method` is trained with.
     """
@@ -233,4 +236,4 @@ def dry_run(profile: Profile, stage: str, runs: Path, method: str | None = None)
         from sp3f_lib.training.preference_plan import preference_plan
 
         found = preference_plan(profile, method, stage, shape, runs, memory, gpu)
-    return f"{found}\n\n{resolved}", found.fits
+    return f"{resolved}\n{found}", found.fits

@@ -84,7 +84,7 @@ def preference_plan(
     if steps <= 0:
         steps = -(-int(work.pairs * settings.get("num_train_epochs", 3)) // batch)
     place = "process" if on_cpu(profile, section) else "GPU"
-    hours, scored = measured(profile, section, steps, shape, runs), ""
+    hours, before = measured(profile, section, steps, shape, runs), [str(work)]
     if place == "GPU":
         kind = likely_gpu(gpu, compared)
         if hours is None:
@@ -93,12 +93,28 @@ def preference_plan(
             hours = estimate(steps * batch * sequences * length * each, kind, profile.launch.processes)
         if work.scores:
             flop = work.scores * profile.methods.max_new_tokens * 2 * shape.weights
-            scored = f"; scoring {estimate(flop, kind, processes_that_score(profile, work.reward))}"
-            scored += ", if every response is as long as it may be"
+            before.append(f"scoring: {estimate(flop, kind, processes_that_score(profile, work.reward))}")
     return Plan(
         method, steps, batch, batch * sequences * length, training, generation, memory, smallest, None, hours, place,
-        shape.note, scoring, f"{work}{scored}",
+        shape.note, scoring, (*before, *_not_counted(profile, method)), "training",
     )  # fmt: skip
+
+
+def _not_counted(profile: Profile, method: str) -> list[str]:
+    name, iteration = iteration_of(method) or (method, 1)
+    methods = profile.methods
+    needed = {methods.start, methods.reference} if name.startswith("icr") else {methods.start}
+    needed = {"sft"} if method == "dpo" else needed
+    made = ["base"] if profile.model.path == "lab" else []
+    made += ["sft"] if needed & {"sft", "dpo"} else []
+    made += ["dpo"] if "dpo" in needed else []
+    made += [f"{name}_{k}" for k in range(1, iteration)]
+    lines = [f"not counted: {', '.join(made)}, where they are not made yet"] if made else []
+    if methods.prompts and not Path(methods.prompts).is_dir():
+        lines.append(
+            f"assumed: {methods.problems:,} prompts a language (methods.problems); there is no folder {methods.prompts}"
+        )
+    return [*lines, "every text is taken to be as long as it may be; the time of sampling and translating is not estimated"]
 
 
 def work_of(profile: Profile, method: str) -> Work:
@@ -139,7 +155,9 @@ def _prompts(profile: Profile) -> int:
 def _generation(profile: Profile, shape: Shape, size: float) -> dict[str, float]:
     methods, width = profile.methods, WIDTH[profile.model.torch_dtype]
     if methods.generator == "vllm":
-        return {"vLLM": methods.engine.get("gpu_memory_utilization", _VLLM_SHARE) * size}
+        share = methods.engine.get("gpu_memory_utilization", _VLLM_SHARE)
+        weights = width * shape.weights / methods.engine.get("tensor_parallel_size", 1)
+        return {"vLLM": max(share * size, weights / share)}  # the share holds the weights, or the GPU is too small
     if methods.generator == "server":
         return {}
     tokens = 2 * max(methods.max_new_tokens, methods.translation_tokens)

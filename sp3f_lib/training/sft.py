@@ -15,6 +15,7 @@ def train_base(directory: Path, profile: Profile) -> None:
     from sp3f_lib.training.lab_model import base_rows, new_model, train_tokenizer
 
     recipe = profile.lab
+    print("base: writing its texts and training a tokenizer", flush=True)
     tokenizer = train_tokenizer(recipe, tuple(recipe.shares), directory / "tokenizer")
     model = new_model(recipe, tokenizer, profile.seed)
     _train(directory, profile, profile.base, model, tokenizer, base_rows(recipe, profile.seed), "base")

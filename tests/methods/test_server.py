@@ -223,5 +223,5 @@ def test_nothing_to_do_asks_nothing(qwen2, start):
 def test_an_address_that_is_missing_is_named(qwen2, start, monkeypatch):
     _, path = start(qwen2)
     monkeypatch.delenv("LLM_API_URL")
-    with pytest.raises(StageError, match=r"the generator 'server'.*LLM_API_URL"):
+    with pytest.raises(StageError, match=r"methods\.generator: server needs LLM_API_URL"):
         server_generator(path)

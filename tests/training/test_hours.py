@@ -32,7 +32,7 @@ def test_hours_are_those_of_a_run_with_the_same_batch_and_model(tmp_path):
     finished(tmp_path, "other_model", profile.sft | {"max_steps": 10}, 1, size=10**8)
     found = measured(profile, "sft", 30, BILLION, tmp_path)
     assert found.low == found.high == pytest.approx(0.3)  # 36 s a step, 30 steps
-    assert str(found) == f"0.3 h, at the measured pace of {tmp_path / 'sft-warm' / 'same'}"
+    assert str(found) == f"18 min, at the measured pace of {tmp_path / 'sft-warm' / 'same'}"
     assert measured(load_profile("lab", SFT | {"sft.max_length": 7}), "sft", 30, BILLION, tmp_path) is None
 
 
@@ -41,7 +41,7 @@ def test_without_a_run_the_estimate_says_that_it_is_one(tmp_path):
     found = plan(load_profile("lab", gpu), "sft", BILLION, tmp_path).hours
     # 30 steps x 8 rows x 1,000 tokens x 6 x 10^9 = 1.44e15 FLOP; at 20 % and 50 % of 312e12 a second.
     assert (found.low, found.high) == (pytest.approx(1.44e15 / 156e12 / 3600), pytest.approx(1.44e15 / 62.4e12 / 3600))
-    assert "ESTIMATE from 1e+15 FLOP at 20% to 50% of 1 x A100's 312 TFLOP/s" in str(found)
+    assert "ESTIMATE from 1.4e+15 FLOP at 20% to 50% of 1 x A100's 312 TFLOP/s" in str(found)
 
 
 def test_nothing_is_estimated_for_a_cpu(tmp_path):

@@ -75,7 +75,9 @@ def test_translating_beside_both_models_needs_a_smaller_engine(tmp_path):
 @pytest.mark.parametrize("arm, processes", [("icr_1", 8), ("icr_t_1", 1)])  # vLLM translates on all GPUs
 def test_eight_processes_score_in_an_eighth_of_the_time(tmp_path, arm, processes):
     said = str(preference_plan(ICR, arm, "preference", ROUND, tmp_path))
-    assert f"of {processes} x A100's" in next(line for line in said.splitlines() if "made before" in line)
+    assert f"of {processes} x A100's" in next(
+        line for line in said.splitlines() if "scoring: " in line and "ESTIMATE" in line
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,8 +88,22 @@ def test_the_command_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatc
     regime = ["--regime", "common"] if profile == "lab" else []
     assert main(["preference", "--profile", profile, "--arm", arm, *regime, "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith(f"{arm}: fits") and "made before, at most: " in said and "\nmethods:" in said
+    assert f"\n{arm}: fits" in said and "made before, at most: " in said and "\nmethods:" in said
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_comes_before_is_named(tmp_path):
+    lab = load_profile("lab", regime="common")
+    assert "not counted: base, sft, dpo, lidr_1, " in str(preference_plan(lab, "lidr_2", "preference", ROUND, tmp_path))
+    assert "not counted: base, sft, where" in str(preference_plan(lab, "dpo", "dpo", ROUND, tmp_path))
+    said = str(preference_plan(ICR, "icr_1", "preference", ROUND, tmp_path))
+    assert "not counted" not in said and "there is no folder ultrafeedback_prompts" in said
+
+
+def test_vllm_needs_room_for_the_weights(tmp_path):
+    small = load_profile("paper_icr", {"launch.gpu_memory_gb": 1, "methods.engine.tensor_parallel_size": 1})
+    found = preference_plan(small, "icr_1", "preference", ROUND, tmp_path)
+    assert found.generation["vLLM"] == 2 * GB / 0.9  # a GPU of so much, at a share of 0.9
 
 
 def test_the_command_refuses_what_it_does_not_train(capsys):
