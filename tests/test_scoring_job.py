@@ -1,16 +1,16 @@
 """Scores that processes share are those that one makes; each makes its own parts and no others."""
 
-import os
-import sys
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 
 from sp3f_lib import preference_stages, scoring_job
 from sp3f_lib.methods.parts import in_parts, read_parts
 from sp3f_lib.profiles import load_profile
+from sp3f_lib.training import worker
 
-REPOSITORY = Path(__file__).parents[1]
 TOY = Path(__file__).parent / "toy.yaml"
 TWO = {"launch.accelerate": "ddp", "launch.processes": 2}
 
@@ -37,20 +37,31 @@ def test_one_process_scores_beside_an_engine_that_takes_all_gpus():
     assert scoring_job.processes_that_score(load_profile("gpu1"), "R_c") == 1
 
 
-def test_two_processes_score_what_one_does(tmp_path, monkeypatch):
+def test_processes_that_share_score_what_one_does(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), *sys.path]))
-    changes = {"data.rl_problems": 40, "methods.problems": 40, "methods.samples": 2}
-    changes |= {"base.max_steps": 30}
+    changes = {"data.rl_problems": 40, "methods.problems": 40, "methods.samples": 2, "base.max_steps": 30}
     profile = load_profile(TOY, changes, regime="common")
     alone = preference_stages.steps_of(profile, "icr_m_1")
     prompts = next(tmp_path.glob("runs/toy/prompts-common/*"))
     policy, reference = (preference_stages.named_model(profile, getattr(profile.methods, m)) for m in ("start", "reference"))
     job = {"policy": str(policy), "reference": str(reference), "prompts": str(prompts), "responses": str(alone["responses"])}
-    scoring_job.make_scores(
-        tmp_path, load_profile(TOY, changes | TWO, regime="common"), job | {"reward": "R_m", "label": "s"}
-    )
-    parts = sorted(path.name for path in (tmp_path / "scores").iterdir())
-    assert len(parts) == 3  # 80 prompts, 32 a part
+    job |= {"reward": "R_m", "label": "s"}
+    commands = []
+
+    def run_here(command, **_):
+        """What `accelerate launch` does: the worker once for each process, here one after the other."""
+        commands.append(command)
+        for rank in range(2):
+            monkeypatch.setenv("RANK", str(rank))
+            monkeypatch.setenv("WORLD_SIZE", "2")
+            assert worker.main(command[-1:]) == 0
+            made.append(len(list((tmp_path / "scores").iterdir())))
+        return subprocess.Popen(["true"], stdin=subprocess.PIPE)
+
+    made = []
+    monkeypatch.setattr(worker, "subprocess", SimpleNamespace(Popen=run_here, PIPE=subprocess.PIPE))
+    scoring_job.make_scores(tmp_path, load_profile(TOY, changes | TWO, regime="common"), job)
+    assert made == [2, 3]  # 80 prompts, 32 a part
+    assert commands[0][commands[0].index("--num_processes") + 1] == "2"
     assert read_parts(tmp_path / "scores")["R_m"].nunique() > 50
     pd.testing.assert_frame_equal(read_parts(tmp_path / "scores"), read_parts(alone["scores"] / "scores"))

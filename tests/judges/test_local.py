@@ -1,10 +1,12 @@
 """The local judge on a real model made here: verdicts, batches, the ledger, and what it leaves untouched."""
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from sp3f_lib.judges import JudgeError, Ledger, Pair, make_judge
 from sp3f_lib.judges.prompts import messages
@@ -57,11 +59,19 @@ def make_model(directory):
     model.save_pretrained(directory)
 
 
+def made_once(tmp_path_factory) -> Path:
+    """The directory of that model, which all test processes share."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "taught to judge"
+    with FileLock(f"{place}.lock"):
+        if not (place / "model.safetensors").is_file():
+            make_model(place)
+    return place
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    make_model(folder)
-    return folder
+    return made_once(tmp_path_factory)
 
 
 def test_another_dtype_is_another_judge(folder, tmp_path):

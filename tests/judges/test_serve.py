@@ -29,8 +29,7 @@ local = runpy.run_path(str(Path(__file__).with_name("test_local.py")))
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """(address, model id) of a running server; the model id is the local path."""
-    folder = tmp_path_factory.mktemp("served")
-    local["make_model"](folder)
+    folder = local["made_once"](tmp_path_factory)
     # As new_model saves it: without do_sample a request's temperature is ignored.
     assert json.loads((folder / "generation_config.json").read_text())["do_sample"]
     with socket.socket() as free:
@@ -46,7 +45,8 @@ def served(tmp_path_factory):
         "cpu",
     ]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    with open(folder / "log", "w") as log:
+    log_file = tmp_path_factory.mktemp("served") / "log"
+    with open(log_file, "w") as log:
         process = subprocess.Popen([*command, "--host", "127.0.0.1"], stdout=log, stderr=subprocess.STDOUT, env=environment)
     began = time.monotonic()
     while True:
@@ -57,7 +57,7 @@ def served(tmp_path_factory):
             stopped = process.poll() is not None
             if stopped or time.monotonic() > began + _LONGEST_START:
                 process.kill()
-                pytest.fail(f"the server {'ended' if stopped else 'did not start'}: {(folder / 'log').read_text()[-2000:]}")
+                pytest.fail(f"the server {'ended' if stopped else 'did not start'}: {log_file.read_text()[-2000:]}")
             time.sleep(0.2)
     yield f"http://127.0.0.1:{port}/v1", str(folder)
     process.kill()
@@ -90,7 +90,7 @@ def test_verdicts_of_a_real_model_come_through(judge):
 
 
 def test_temperature_reaches_the_model(judge):
-    pairs, written = local["questions"](6), {}
+    pairs, written = local["questions"](30), {}  # so many because the model is nearly sure of each
     for temperature in (0.0, 2.0):
         asking = judge(f"{temperature}", temperature=temperature, failure_limit=1)
         written[temperature] = {verdict.text for verdict in asyncio.run(asking.compare(pairs))}

@@ -17,8 +17,9 @@ TOY = REPOSITORY / "tests" / "toy.yaml"
 # Sizes that are parameters of one notebook, not of the profile.
 SIZES = {
     "06_judge_audit": {"problems": 6, "groups": 3, "attacked": 3, "simulated": 6},
-    "07_icr": {"other_rewards": False},  # each is one more training and evaluation
-    "08_lidr": {"controls": False},  # the toy's answers are too much alike for them
+    # Each reward and iteration is one more training and evaluation. The toy's answers are too much alike for the controls.
+    "07_icr": {"other_rewards": False, "iterations": 1},
+    "08_lidr": {"controls": False},
 }
 
 

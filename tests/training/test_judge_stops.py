@@ -1,5 +1,7 @@
 """Training with a paid judge: a cap stops it at a checkpoint, it goes on after the cap is raised, and nothing is paid twice."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -7,9 +9,11 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from sp3f_lib.__main__ import main
 from sp3f_lib.judges.ledger import Ledger
 
 TOY = Path(__file__).parents[1] / "toy.yaml"
@@ -38,29 +42,27 @@ def servers():
 def prepared(tmp_path_factory) -> Path:
     """The stages before the judge, made once."""
     folder = tmp_path_factory.mktemp("prepared")
-    command = [sys.executable, "-m", "sp3f_lib", "sft", "--profile", str(TOY)]
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    with contextlib.chdir(folder):
+        assert main(["sft", "--profile", str(TOY)]) == 0
     return folder / "runs"
 
 
-def started(prepared: Path, folder: Path, server: str, *more: str) -> subprocess.Popen:
-    """One training in `folder`, on its way; a name that is set twice has the last value."""
+def command(prepared: Path, folder: Path, server: str, *more: str) -> tuple[list[str], dict]:
+    """(arguments, environment) of one training in `folder`; a name that is set twice has the last value."""
     if not (folder / "runs").is_dir():
         shutil.copytree(prepared, folder / "runs")
     judge = {"LLM_API_URL": f"{server}/v1", "LLM_API_KEY": "sk-secret", "NO_PROXY": "127.0.0.1"}
-    command = [sys.executable, "-m", "sp3f_lib", "grpo", "--profile", str(TOY), "--arm", "sp3f", *API, *more]
-    environment = os.environ | judge | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return ["grpo", "--profile", str(TOY), "--arm", "sp3f", *API, *more], judge
 
 
 def train(prepared: Path, folder: Path, server: str, *more: str) -> subprocess.CompletedProcess:
-    """One training to its end."""
-    run = started(prepared, folder, server, *more)
-    said = run.communicate()
-    return subprocess.CompletedProcess(run.args, run.returncode, *said)
+    """One training to its end, in this process."""
+    arguments, judge = command(prepared, folder, server, *more)
+    out, errors = io.StringIO(), io.StringIO()
+    redirected = contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors)
+    with contextlib.chdir(folder), mock.patch.dict(os.environ, judge), redirected[0], redirected[1]:
+        code = main(arguments)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), errors.getvalue())
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -121,7 +123,11 @@ def test_an_outage_pauses_the_training_which_then_ends_as_without_one(tmp_path, 
         urllib.request.urlopen(f"{shaky}/options", told).close()
 
     said = ""
-    with started(prepared, tmp_path, shaky, "--set", "judge.max_retries=0", "--set", "judge.failure_window=8") as run:
+    arguments, judge = command(prepared, tmp_path, shaky, "--set", "judge.max_retries=0", "--set", "judge.failure_window=8")
+    environment = os.environ | judge | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "sp3f_lib", *arguments], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    ) as run:
         for line in run.stdout:
             said += line
             if line.startswith("sp3f warm: step 2/6"):

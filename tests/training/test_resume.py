@@ -1,5 +1,6 @@
 """kill -9 in each training stage, then again: the same weights and metrics as a run that nobody disturbed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sp3f_lib.__main__ import main
 from sp3f_lib.training.metrics import is_documented
 
 TOY = Path(__file__).parents[1] / "toy.yaml"
@@ -43,19 +45,20 @@ def results(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_run_killed_in_every_stage_ends_with_the_same_weights_and_metrics(tmp_path):
+def test_a_run_killed_in_every_stage_ends_with_the_same_weights_and_metrics(tmp_path, capfd):
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     calm.mkdir()
     killed.mkdir()
-    done = run(calm, "-m", "sp3f_lib", *COMMAND)
-    assert done.returncode == 0, done.stderr
+    with contextlib.chdir(calm):
+        assert main(COMMAND) == 0
     # Between checkpoints; before the checkpoint of step 4 is marked complete; after the last step but one.
     for stage, step, where in (("base", 3, "on_step_end"), ("sft", 4, "on_save"), ("sp3f", 5, "on_step_end")):
         stopped = run(killed, "-c", KILLED, stage, str(step), where, *COMMAND)
         assert stopped.returncode == -signal.SIGKILL, stopped.stdout + stopped.stderr
-    done = run(killed, "-m", "sp3f_lib", *COMMAND)
-    assert done.returncode == 0, done.stderr
-    assert "goes on from step 4" in done.stdout
+    capfd.readouterr()
+    with contextlib.chdir(killed):
+        assert main(COMMAND) == 0
+    assert "goes on from step 4" in capfd.readouterr().out
     assert len(results(calm)) == 6 + 3  # three stages, and the completions of steps 0, 2 and 4
     assert results(killed) == results(calm)
     logged = {name for path in calm.glob("runs/toy/*/*/metrics.jsonl") for line in path.open() for name in json.loads(line)}
