@@ -18,12 +18,16 @@ from sp3f_lib.runs import StageError, atomic_path, write_text
 
 FORMATS = (".jsonl", ".parquet")
 COLUMNS = ("id", "lang", "prompt", "chosen", "rejected")
+_MORE = ("reward_margin", "partner")
 
 
 def export_pairs(pairs: list[dict], path: Path) -> Path:
-    """Writes id, lang, prompt, chosen and rejected (LIDR: and partner) of every pair as `.jsonl` or `.parquet`, atomically."""
+    """Writes id, lang, prompt, chosen and rejected of every pair as `.jsonl` or `.parquet`, atomically.
+
+    With ICR's `reward_margin` and LIDR's `partner` where pairs have them.
+    """
     path = Path(path)
-    rows = [{column: pair[column] for column in (*COLUMNS, "partner") if column in pair} for pair in _some(pairs, path)]
+    rows = [{column: pair[column] for column in (*COLUMNS, *_MORE) if column in pair} for pair in _some(pairs, path)]
     if path.suffix == ".jsonl":
         write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     elif path.suffix == ".parquet":

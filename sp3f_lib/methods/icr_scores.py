@@ -121,6 +121,7 @@ def icr_pairs(
 ) -> tuple[list[dict], pd.DataFrame]:
     """(pairs for `train_preference`, one row per language on how they came about).
 
+    A pair's `reward_margin` is the reward of the chosen response minus that of the rejected one, length penalty included, in nats.
     The report: prompts, alpha (the length penalty), pairs, mean characters of chosen and rejected, then a column for every reason
     why a prompt gave no pair (`prompts: ...`) or a response was not used or not chosen (`responses: ...`).
     """
@@ -142,6 +143,7 @@ def icr_pairs(
         found = select_pairs(values, lengths, alpha, texts, upper_bound, finished)
         for prompt, chosen, rejected in found.pairs:
             id = groups[prompt]["id"].iloc[0]
+            controlled = values[prompt] - alpha * lengths[prompt]
             pairs.append(
                 {
                     "id": id,
@@ -149,6 +151,7 @@ def icr_pairs(
                     "prompt": by_id[id].messages[lang],
                     "chosen": [{"role": "assistant", "content": texts[prompt][chosen]}],
                     "rejected": [{"role": "assistant", "content": texts[prompt][rejected]}],
+                    "reward_margin": float(controlled[chosen] - controlled[rejected]),
                 }
             )
         p, best, worst = np.array(found.pairs, int).reshape(-1, 3).T

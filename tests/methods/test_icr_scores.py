@@ -128,8 +128,9 @@ def test_pairs_and_what_the_report_counts():
         ("a", "sw", "nne", "tatu"),
     ]
     assert pairs[1]["prompt"] == [{"role": "user", "content": "Nani?"}]  # the plain prompt, without a word on the language
-    assert set(pairs[0]) == {"id", "lang", "prompt", "chosen", "rejected"}
+    assert set(pairs[0]) == {"id", "lang", "prompt", "chosen", "rejected", "reward_margin"}
     report = report.set_index("lang")
+    assert pairs[0]["reward_margin"] == pytest.approx(5.0 - 1.0 - report.loc["en", "alpha"] * (11 - 5))
     assert report["prompts"].tolist() == [2, 2]
     assert report["pairs"].tolist() == [1, 1]
     assert report.loc["en", "prompts: all responses are the same text"] == 1
