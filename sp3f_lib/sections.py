@@ -22,7 +22,8 @@ def nearest(word: str, known) -> str:
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Defaults too: a 0 where 0.0 is meant would be another key once the profile has been saved and read.
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Model(Section):
