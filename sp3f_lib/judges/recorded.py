@@ -5,6 +5,7 @@ then holds. Two responses with the same text are a tie and cost nothing.
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sp3f_lib.sections import Judge as Settings
 SAME_TEXT = Verdict(0.5, reason="both responses have the same text")
 
 
-class RecordedJudge:
+class RecordedJudge(ABC):
     """Asks `settings.model` through `ask`, which subclasses give; `run` is what the ledger books the calls under."""
 
     endpoint = ""  # the kind of endpoint, a part of the key
@@ -58,9 +59,9 @@ class RecordedJudge:
             verdicts.append(SAME_TEXT if equal else verdict_of(known.get(key) or asked[key], replayed=key in known))
         return verdicts
 
+    @abstractmethod
     async def ask(self, missing: dict[str, Pair]) -> dict[str, Entry]:
         """Asks about each pair once and records it; an entry for every key."""
-        raise NotImplementedError
 
     def entry(self, key: str, pair: Pair, status: str, **found) -> Entry:
         """A ledger entry for `pair`; `found` are the fields that depend on what came back."""
