@@ -13,8 +13,9 @@ The sentences live in `lab_text/<code>.yaml`; a new language is one new file. Pl
   no `{n}`: half, double and ask, whose wording must not give the answer away); `{objects:form}`: a named form;
 - `{equation}` (solutions only): for example `5 + 3 = 8`. Every solution template but `have` holds it exactly once.
 
-Numbers in the text are 3 to 12 (`have`) or 3 to 9 (events), so that no language needs its singular or its dual; every
-intermediate result is 1 to 20.
+Numbers in the text are 3 to 60 (`have`, without 21, 31, ..., which some languages put in the singular) or 3 to 12 (events), so
+that no language needs its singular or its dual; every intermediate result is 1 to 99. Answers so range over nearly a hundred
+values, and a guess is worth about 1 %.
 """
 
 import hashlib
@@ -32,8 +33,12 @@ from sp3f_lib.languages import closing_sentence, get_language
 PERSONS = ("maria", "anna", "sara", "nina", "daniel", "ali", "leo", "omar")
 OBJECTS = ("apple", "book", "pencil", "ball", "card", "stamp", "button", "coin")
 ADD, SUBTRACT = ("buy", "find", "receive"), ("give", "lose", "sell")
+# By the first digit of a problem's id, so that nothing is trained on and evaluated, or was seen by the base model.
+PARTS = ("eval",) * 2 + ("base",) * 8 + ("train",) * 6
 EVENTS = (*ADD, *SUBTRACT, "half", "double")
-LARGEST = 20
+LARGEST = 99
+STARTS = tuple(n for n in range(3, 61) if n % 10 != 1 or n == 11)
+NUMBERS = tuple(range(3, 13))  # of events
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
@@ -61,9 +66,9 @@ class Problem:
         return "lab-" + hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
     @property
-    def for_evaluation(self) -> bool:
-        """Whether the problem belongs to the eighth of all problems that no training split may hold, whatever the seed."""
-        return self.id[4] in "01"
+    def part(self) -> str:
+        """Its part of the world, whatever the seed: `eval` (an eighth), `base` (a half: the base model's), or `train`."""
+        return PARTS[int(self.id[4], 16)]
 
     @property
     def equations(self) -> tuple[str, ...]:
@@ -98,13 +103,13 @@ def _operation(event: Event) -> tuple[str, int]:
 
 
 def sample_problem(rng: random.Random, operations: tuple[int, ...] = (2, 3, 4)) -> Problem:
-    """Draws one problem whose number of operations is one of `operations`; all values stay within 1 to 20."""
+    """Draws one problem whose number of operations is one of `operations`; all values stay within 1 to 99."""
     person, thing, count = rng.choice(PERSONS), rng.choice(OBJECTS), rng.choice(operations)
     boxes = rng.choice((3, 4)) if rng.random() < 0.25 else 0
-    start = rng.randint(3, LARGEST // boxes if boxes else 12)
+    start = rng.choice([n for n in STARTS if n <= LARGEST // (boxes or 1)])
     value, events = start * (boxes or 1), []
     while len(events) + bool(boxes) < count:
-        event = Event(kind := rng.choice(EVENTS), rng.randint(3, 9) if kind in ADD + SUBTRACT else 0)
+        event = Event(kind := rng.choice(EVENTS), rng.choice(NUMBERS) if kind in ADD + SUBTRACT else 0)
         sign, n = _operation(event)
         result = {"+": value + n, "-": value - n, "×": value * n, "÷": value / n}[sign]
         if result == int(result) and 1 <= result <= LARGEST:
@@ -118,11 +123,11 @@ def sample_problems(
     seed: int,
     operations: tuple[int, ...] = (2, 3, 4),
     exclude: frozenset[str] = frozenset(),
-    for_evaluation: bool = False,
+    part: str = "train",
 ) -> list[Problem]:
     """`n` different problems, none of whose ids is in `exclude`; the same seed gives the same problems.
 
-    Problems for evaluation and for training come from two halves of the world that never meet.
+    `part` is `train`, `eval` or `base`: parts of the world that never meet.
     """
     if not operations or not set(operations) <= set(range(1, 7)):
         raise ValueError(f"operations must be numbers from 1 to 6, not {operations!r}")
@@ -131,7 +136,7 @@ def sample_problems(
         if in_vain > 50_000:
             raise ValueError(f"the lab has no {n} different problems with {operations} operations; it gave {len(problems)}")
         problem, in_vain = sample_problem(rng, operations), in_vain + 1
-        if problem.for_evaluation == for_evaluation and problem.id not in taken:
+        if problem.part == part and problem.id not in taken:
             taken.add(problem.id)
             problems.append(problem)
             in_vain = 0

@@ -29,10 +29,10 @@ RELEASED = "neulab/SP3F-Training-Data"
 _LOST = (None, "", "None")
 
 
-def load_splits(data: Data, seed: int, exclude: frozenset[str] = frozenset()) -> dict[str, list[dict]]:
-    """The rows of each split. `exclude` are ids of lab problems that the base model was trained on."""
+def load_splits(data: Data, seed: int) -> dict[str, list[dict]]:
+    """The rows of each split; no two splits share a problem."""
     if data.source == "lab":
-        splits = lab_splits(data, seed, exclude)
+        splits = lab_splits(data, seed)
     elif data.source == "mgsm":
         splits = mgsm_splits(data, seed)
     elif data.source == "sp3f":
@@ -73,7 +73,7 @@ def lab_rows(problems: list[Problem], languages: tuple[str, ...]) -> list[dict]:
     ]
 
 
-def lab_splits(data: Data, seed: int, exclude: frozenset[str] = frozenset()) -> dict[str, list[dict]]:
+def lab_splits(data: Data, seed: int) -> dict[str, list[dict]]:
     """Fresh lab problems for each split, none of them in `exclude` or in another split."""
     languages = split_languages(data)
     for lang in {*languages["sft"], *languages["rl"], *languages["eval"]}:
@@ -85,9 +85,10 @@ def lab_splits(data: Data, seed: int, exclude: frozenset[str] = frozenset()) -> 
         "eval": data.eval_operations or data.rl_operations,
     }
     # The evaluation has a seed and a part of the world of its own: it is the same for every seed of the training.
-    taken, splits = set(exclude), {}
+    taken, splits = set(), {}
     for name, split_seed in (("sft", 2 * seed + 11), ("rl", 2 * seed + 12), ("eval", data.eval_seed)):
-        problems = sample_problems(counts[name], split_seed, operations[name], frozenset(taken), name == "eval")
+        part = "eval" if name == "eval" else "train"
+        problems = sample_problems(counts[name], split_seed, operations[name], frozenset(taken), part)
         taken.update(problem.id for problem in problems)
         splits[name] = lab_rows(problems, languages[name])
     return splits

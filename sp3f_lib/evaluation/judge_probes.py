@@ -54,7 +54,7 @@ class Probe:
 
 def lab_problems(number: int, seed: int = SEED) -> list[Problem]:
     """`number` problems with 3 or 4 operations, long enough to depart early or late, each of which can be misread anywhere."""
-    drawn = sample_problems(2 * number + 10, seed, (3, 4), for_evaluation=True)
+    drawn = sample_problems(2 * number + 10, seed, (3, 4), part="eval")
     whole = [p for p in drawn if all(misreadings(p, step) for step in range(len(p.equations)))]
     return whole[:number]
 

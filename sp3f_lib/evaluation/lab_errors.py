@@ -11,10 +11,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sp3f_lib.data.lab import ADD, SUBTRACT, Event, Problem, render_solution
+from sp3f_lib.data.lab import ADD, NUMBERS, STARTS, SUBTRACT, Event, Problem, render_solution
 from sp3f_lib.languages import closing_sentence
 
-_LARGEST = 60  # results of a spoilt chain; above it they would look odd among the lab's 1 to 20
+_LARGEST = 150  # results of a spoilt chain; far above the lab's 1 to 99 they would give themselves away
 
 
 def departed(problem: Problem, lang: str, step: int, kind: str) -> str:
@@ -47,9 +47,9 @@ def misreadings(problem: Problem, step: int) -> list[Problem]:
     """Every problem that differs in calculation `step` alone, stays whole, and has another answer."""
     at = step - bool(problem.boxes)
     if at < 0:
-        others = [replace(problem, start=n) for n in range(3, 13)]
+        others = [replace(problem, start=n) for n in STARTS]
     else:
-        events = [Event("half"), Event("double"), *(Event(kind, n) for kind in ADD + SUBTRACT for n in range(3, 13))]
+        events = [Event("half"), Event("double"), *(Event(kind, n) for kind in ADD + SUBTRACT for n in NUMBERS)]
         others = [replace(problem, events=(*problem.events[:at], event, *problem.events[at + 1 :])) for event in events]
     return [other for other in others if _whole(other) and other.answer != problem.answer]
 

@@ -27,8 +27,8 @@ SPECIAL = (PAD, "<|im_start|>", "<|im_sep|>", END, "system", "user", "assistant"
 
 
 def base_problems(recipe: LabModel, seed: int) -> list[Problem]:
-    """The problems of the base model's training text; every other split excludes them."""
-    return sample_problems(recipe.problems, 2 * seed + 1_000, BASE_OPERATIONS)
+    """The problems of the base model's training text, from a part of the world that no split draws from."""
+    return sample_problems(recipe.problems, 2 * seed + 1_000, BASE_OPERATIONS, part="base")
 
 
 def base_rows(recipe: LabModel, seed: int) -> list[dict]:

@@ -13,7 +13,8 @@ from sp3f_lib.data.sources import MGSM_LANGUAGES, load_splits, read_gsm8k_test, 
 from sp3f_lib.data.translate import english_text, equations_solution
 from sp3f_lib.evaluation.evaluate import score
 from sp3f_lib.judges.alignment import agreement, calculations
-from sp3f_lib.profiles import Data
+from sp3f_lib.sections import Data, LabModel
+from sp3f_lib.training.lab_model import base_problems
 
 SMALL = {"sft_problems": 20, "rl_problems": 30, "eval_problems": 10}
 
@@ -57,12 +58,11 @@ def test_lab_splits_are_the_same_for_the_same_seed():
     assert load_splits(data, 5) == load_splits(data, 5)
 
 
-def test_excluded_lab_problems_are_in_no_split_and_leave_the_evaluation_alone():
-    data = Data(languages=("en",), **SMALL)
-    before = load_splits(data, 0)
-    after = load_splits(data, 0, exclude=frozenset(ids(before["sft"]) | ids(before["rl"])))
-    assert not (ids(before["sft"]) | ids(before["rl"])) & (ids(after["sft"]) | ids(after["rl"]))
-    assert after["eval"] == before["eval"]
+def test_no_split_holds_a_problem_that_a_base_model_was_trained_on():
+    data = Data(languages=("en",), sft_problems=300, rl_problems=300, eval_problems=100)
+    trained_on = {problem.id for seed in (0, 1) for problem in base_problems(LabModel(problems=3000), seed)}
+    for rows in (load_splits(data, 0) | {"other seed": load_splits(data, 1)["rl"]}).values():
+        assert not ids(rows) & trained_on
 
 
 def test_each_split_has_its_own_languages():
