@@ -1,9 +1,10 @@
 """The SP3F trainer beside TRL's own, in one run: time of a step, judging beside other work, memory; on a GPU also throughput.
 
     python benchmarks/training.py                 all of it, about 10 minutes on two cores
-    python benchmarks/training.py step overlap    parts of it: step, overlap, size, growth, gpu
+    python benchmarks/training.py step overlap    parts of it: step, levers, overlap, size, growth, gpu
 
 - step: our trainer and TRL's GRPOTrainer with the same four rewards take turns, ten steps each, on the lab's settings.
+- levers: what each of the things that make a step quicker on a CPU is worth, each taken away alone.
 - overlap: a judge with latency (tests/judges/fault_server.py), asked when all completions are there or part by part.
 - size: time and memory of a step against completion length and group size, each in a process of its own.
 - growth: memory over many steps of one run.
@@ -26,7 +27,7 @@ CHILD = "--child"
 
 
 def main() -> None:
-    parts = {"step": step, "overlap": overlap, "size": size, "growth": growth, "gpu": gpu}
+    parts = {"step": step, "levers": levers, "overlap": overlap, "size": size, "growth": growth, "gpu": gpu}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[[], *parts], metavar="PART", help=", ".join(parts))
     for name in parser.parse_args().parts or list(parts):
@@ -51,6 +52,45 @@ def step(rounds: int = 6, turns: int = 10) -> None:
     for name, seconds in times.items():
         print(f"  {name:<6} median {median(seconds):.3f} s, fastest {min(seconds):.3f} s")
     print(f"  ratio of medians {median(times['ours']) / median(times['TRL']):.3f} (goal: at most 1.03)")
+
+
+def levers(rounds: int = 3, turns: int = 5) -> None:
+    """A step as it is, and with each lever taken away, in turn; of it, generation."""
+    trainers = {name: without(name) for name in ("nothing", *LEVERS, "all three")}
+    steps, generation = ({name: [] for name in trainers} for _ in range(2))
+    for number in range(rounds + 1):
+        for name, (stepper, seconds, take_away) in trainers.items():
+            take_away()
+            seconds.clear()
+            times = stepper.run(turns)
+            if number:  # the first round warms up
+                steps[name] += times
+                generation[name] += seconds
+    whole = median(steps["nothing"])
+    print(f"\nlevers: medians of {rounds * turns} steps each, one thread, 16 prompts x 8 completions, embedded judge")
+    print(f"  {'without':<28}{'step':>9}{'ratio':>8}{'generation':>13}")
+    for name in trainers:
+        step = median(steps[name])
+        print(f"  {name:<28}{step:>8.2f}s{step / whole:>8.2f}{median(generation[name]):>12.2f}s")
+
+
+LEVERS = ("own decoding loop", "prompts read once", "head on completions only")
+
+
+def without(lever: str):
+    """(stepper, list of the seconds of generation, function that takes the lever away for what follows) of a trainer of its own."""
+    from trl.trainer import utils
+
+    trainer, gone = lab_trainer("ours"), LEVERS if lever == "all three" else (lever,)
+    if LEVERS[0] in gone:
+        del trainer.model.generate
+    if LEVERS[1] in gone:
+        trainer._reads_prompts_once = False
+
+    def take_away() -> None:
+        utils._use_triton = lambda device: LEVERS[2] not in gone
+
+    return Stepper(trainer), timed(trainer, "_generate_single_turn"), take_away
 
 
 def overlap(steps: int = 5) -> None:
@@ -248,24 +288,25 @@ class Stepper:
 
 
 def lab_trainer(kind, overrides: dict | None = None, reward=None):
-    """The lab's GRPO trainer on its own problems, from a model of lab size with random weights; `kind`: "ours", or TRL's class."""
+    """The lab's GRPO trainer on its own problems, from the shipped base; `kind`: "ours", or TRL's class."""
     from datasets import Dataset
     from trl import GRPOConfig
 
     from sp3f_lib.data.sources import load_splits
+    from sp3f_lib.evaluation.generate import load_model
     from sp3f_lib.judges import make_judge
+    from sp3f_lib.lab.shipped import shipped_base
     from sp3f_lib.profiles import load_profile
     from sp3f_lib.rewards.verifiable import verifiable_terms
     from sp3f_lib.training.common import set_up, trainer_settings
     from sp3f_lib.training.grpo import SP3FTrainer, win_rate
-    from sp3f_lib.training.lab_model import new_model, train_tokenizer
 
     folder = Path(tempfile.mkdtemp())
     ledger = {"judge.ledger": str(folder / "verdicts.sqlite")}
     profile = load_profile("lab", ledger | {"tracking.samples_every": 0} | (overrides or {}))
     set_up(profile.threads)
-    tokenizer = train_tokenizer(profile.lab, tuple(profile.lab.shares), folder / "tokenizer")
-    rows = load_splits(profile.data, 0, frozenset())["rl"]
+    model, tokenizer = load_model(str(shipped_base("lab")))
+    rows = load_splits(profile.data, 0)["rl"]
     examples = [
         {"prompt": r["input"], "question": r["query"], "reference": r["solution"], "reward_model": r["reward_model"]}
         | {"extra_info": r["extra_info"]}
@@ -273,7 +314,7 @@ def lab_trainer(kind, overrides: dict | None = None, reward=None):
     ]
     settings = trainer_settings(profile.grpo, folder, 0) | {"save_strategy": "no", "reward_weights": [1.0] * 4}
     common = {
-        "model": new_model(profile.lab, tokenizer, 0),
+        "model": model,
         "args": GRPOConfig(**settings),
         "train_dataset": Dataset.from_list(examples),
         "processing_class": tokenizer,

@@ -20,7 +20,7 @@ PAIRS = "pairs.jsonl"
 # ICR's sampling seed (arXiv 2503.04647, released code); the profile's is added.
 _SEED = 42
 _SAMPLED = ("samples", "temperature", "top_p", "max_new_tokens")
-_GENERATION_CODE = ("methods/sampling.py", "methods/parts.py", "evaluation/generate.py")
+_GENERATION_CODE = ("methods/sampling.py", "methods/parts.py", "evaluation/generate.py", "generation")
 
 
 def prompts(profile: Profile) -> Path:

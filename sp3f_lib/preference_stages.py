@@ -23,8 +23,8 @@ from sp3f_lib.stages import (
 )
 
 _CODE = {
-    "preference": ("training/preference.py", "training/common.py", "evaluation/generate.py"),
-    "alignment": ("training/sft.py", "training/common.py", "evaluation/generate.py"),
+    "preference": ("training/preference.py", "training/common.py", "evaluation/generate.py", "generation"),
+    "alignment": ("training/sft.py", "training/common.py", "evaluation/generate.py", "generation"),
 }
 
 

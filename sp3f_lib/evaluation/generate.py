@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sp3f_lib.generation.decode import quick_sampling
 from sp3f_lib.sections import Evaluation
 
 
@@ -33,7 +34,7 @@ def load_model(path: str, dtype: str = "float32", revision: str | None = None):
         )
     except (OSError, ValueError) as error:
         raise ValueError(f"model {path!r} could not be loaded: {error}") from error
-    return model, tokenizer
+    return quick_sampling(model), tokenizer
 
 
 def load_tokenizer(path: str, revision: str | None = None):

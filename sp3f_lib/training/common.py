@@ -77,6 +77,17 @@ def lora_config(profile: Profile):
     return LoraConfig(**{"task_type": "CAUSAL_LM", "revision": profile.model.revision} | profile.lora)
 
 
+def head_on_completions_only() -> None:
+    """Lets TRL's language-model head leave out prompts and padding on a CPU too: a third of the lab's SFT.
+
+    TRL does so on GPUs and scores everything elsewhere, for the sake of compilers that want fixed shapes; none is at work here. The
+    losses are the same (`tests/training/test_shared_prompts.py`).
+    """
+    from trl.trainer import utils
+
+    utils._use_triton = lambda device: True  # in that module it decides this and nothing else
+
+
 def last_checkpoint(directory: Path) -> str | None:
     """The newest complete checkpoint."""
     complete = [path.parent for path in (directory / CHECKPOINTS).glob(f"checkpoint-*/{COMPLETE}")]
@@ -99,6 +110,7 @@ def train(trainer, directory: Path, label: str, profile: Profile) -> None:
     """
     if (directory / MODEL).is_dir():  # killed after the last step, before the stage's manifest
         return
+    head_on_completions_only()
     if trainer.is_world_process_zero():
         _clear(directory)
     trainer.accelerator.wait_for_everyone()

@@ -11,7 +11,8 @@
    at a checkpoint of the last finished step.
 3. An API judge is asked as soon as completions are there, while other work goes on: see early.py.
 4. Prompts are shuffled by seed and epoch, so that a run resumed in a later epoch sees what it would have seen.
-5. What the paper argues about is measured: groups without a correct answer, and groups without any signal.
+5. On one CPU a group's prompt goes through the model once: see shared_prompts.py.
+6. What the paper argues about is measured: groups without a correct answer, and groups without any signal.
 
 TRL's defaults are not the paper's: the profiles set `loss_type: dr_grpo`, `scale_rewards: none`, `beta: 0`, `epsilon: 0.2`,
 `epsilon_high: 0.28`, and bf16 and gradient checkpointing explicitly.
@@ -22,11 +23,12 @@ from itertools import chain
 from pathlib import Path
 
 import torch
-from accelerate.utils import broadcast_object_list, gather_object
+from accelerate.utils import broadcast_object_list, gather_object, is_peft_model
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
 from sp3f_lib.data.schema import english_question, problem_id
+from sp3f_lib.generation.decode import is_plain
 from sp3f_lib.judges import make_judge
 from sp3f_lib.judges.base import Judge, JudgeError
 from sp3f_lib.judges.groups import Group
@@ -43,6 +45,7 @@ from sp3f_lib.training.checks import guarded
 from sp3f_lib.training.common import StopAtCheckpoint, lora_config
 from sp3f_lib.training.early import Judging, parts_of, places_of
 from sp3f_lib.training.samples import add_verdicts, sample_rows, write_samples
+from sp3f_lib.training.shared_prompts import shared_prompt_logps
 
 # What a group without any verdict gets: the same for all, so it cancels.
 NO_VERDICT = 0.5
@@ -75,6 +78,9 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
         super().__init__(*args, **kwargs)
         self.judge, self.judge_settings, self.samples_every = judge, judge_settings, samples_every
         self._judging, self._asked_early, self._judged = None, False, []
+        one_cpu = self.accelerator.device.type == "cpu" and self.accelerator.num_processes == 1
+        as_it_is = not self.args.gradient_checkpointing and self.accelerator.mixed_precision == "no"
+        self._reads_prompts_once = one_cpu and as_it_is and is_plain(self.model)
 
     def _get_train_sampler(self, dataset=None):
         plain = super()._get_train_sampler(dataset)
@@ -99,6 +105,16 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
             self._ask(self._inputs[part], texts, part, len(prompt_ids))
         self._asked_early = True
         return completions, logprobs or None
+
+    def _get_per_token_logps_and_entropies(
+        self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, **others
+    ):
+        if not self._reads_prompts_once:
+            return super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, batch_size, **others
+            )
+        plain = model.get_base_model() if is_peft_model(model) else model
+        return *shared_prompt_logps(plain, input_ids, attention_mask, logits_to_keep, self.temperature), None
 
     def _can_ask_early(self) -> bool:
         """Whether the judge is an endpoint, and completions read as TRL will read them (no response template)."""
