@@ -1,13 +1,13 @@
-# make reproduce | test | lab | clean | help
+# make reproduce | base | test | lab | clean | help
 PROFILE ?= lab
 PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
-# What make hands to every notebook: make reproduce SOURCE=mgsm FOLDER=data SEED=1 MODEL=path
-CHOICES := $(if $(SEED),--seed $(SEED)) $(if $(SOURCE),--source $(SOURCE)) $(if $(FOLDER),--folder $(FOLDER)) $(if $(MODEL),--model $(MODEL))
+# What make hands to every notebook: make reproduce SEEDS=1 SEED=7 MODEL=path SOURCE=mgsm FOLDER=data
+CHOICES := $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED)) $(if $(SOURCE),--source $(SOURCE)) $(if $(FOLDER),--folder $(FOLDER)) $(if $(MODEL),--model $(MODEL))
 
-.PHONY: help install reproduce test lab clean
+.PHONY: help install reproduce base test lab clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -26,8 +26,11 @@ $(READY): constraints.txt pyproject.toml
 	@touch $@
 	@echo "make: $(VENV) is ready"
 
-reproduce: $(READY)  ## notebooks 01, 02, 03, 05 headless: from problems to the Pareto picture
+reproduce: $(READY)  ## notebooks 01, 02, 03, 05 headless: from problems to the Pareto picture (SEEDS=1: quick, SEEDS=10: the whole)
 	@$(BIN)/python -m sp3f_lib reproduce --profile $(PROFILE) $(CHOICES)
+
+base: $(READY)  ## a base model of the lab by its recipe (25 minutes; SEED=1 for another), beside the shipped one
+	@$(BIN)/python -m sp3f_lib base --profile $(PROFILE) $(if $(SEED),--seed $(SEED))
 
 test: $(READY)  ## ruff and pytest
 	@$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sp3f_lib.lab.shipped import RECIPE
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.runs import MANIFEST, StageError
 from sp3f_lib.stages import RUNS, check_section, iteration_of
@@ -89,7 +90,7 @@ def _check_sampling(profile: Profile) -> None:
 def _start_is_there(profile: Profile) -> bool:
     """Whether `methods.start` is a model from elsewhere, or one that was made here with whatever settings."""
     start = profile.methods.start
-    if start not in ("dpo", "sft", "base") or (start == "base" and profile.model.path != "lab"):
+    if start not in ("dpo", "sft", "base") or (start == "base" and profile.model.path != RECIPE):
         return True
     stage = start if start == "base" else f"{start}-{profile.regime}"
     return any((RUNS / profile.name).glob(f"{stage}/*/{MANIFEST}"))

@@ -27,7 +27,8 @@ class Section(BaseModel):
 
 
 class Model(Section):
-    """Where the base model comes from: `lab` trains it from scratch, else a model directory or a hub id."""
+    """Where the base model comes from: `lab` (shipped), `recipe` (trained here by the sections `lab` and `base`), a model
+    directory, or a hub id."""
 
     path: str = "lab"
     revision: str | None = None
@@ -50,6 +51,7 @@ class LabModel(Section):
     without_steps: float = Field(0.25, ge=0, le=1)
     translations: float = Field(0, ge=0, le=1, description="share of the mix: solutions to be translated")
     instructed: float = Field(0, ge=0, le=1, description="share: English questions with ICR's sentence")
+    measured: int = Field(100, gt=0, description="problems by which each ability is measured for the card")
 
     @field_validator("shares")
     @classmethod

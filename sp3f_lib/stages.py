@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sp3f_lib.data.schema import read_json_lines, read_rows, write_rows
 from sp3f_lib.judges.client import check_before_training
+from sp3f_lib.lab.shipped import CARD, RECIPE, SHIPPED, shipped_base
 from sp3f_lib.profiles import Launch, Profile, ProfileError
 from sp3f_lib.runs import run_stage
 from sp3f_lib.sections import nearest
@@ -19,6 +20,7 @@ RUNS = Path("runs")
 # The arms of stage 2 (the paper's ablation): what each changes in the profile.
 ARMS: dict[str, dict] = {
     "rlvr": {"rewards.win_rate": 0.0},
+    "rlvr_without_fidelity": {"rewards.win_rate": 0.0, "rewards.fidelity": 0.0},
     "judge_unprivileged": {"judge.privilege": "none"},
     "sp3f": {"judge.privilege": "solution"},
     "judge_only": {"rewards.accuracy": 0.0, "rewards.parseable": 0.0, "rewards.fidelity": 0.0},
@@ -50,7 +52,7 @@ _REWARD_CODE = (
 # The lab's base model learns them where the profile says so.
 _TASKS = ("methods/translation.py", "methods/icr.py")
 _IMPLICIT_CODE = ("judges/implicit.py", "methods/icr.py", "methods/scoring.py")
-_TRAINING_CODE = ("training/common.py", "evaluation/generate.py", "data/schema.py")
+_TRAINING_CODE = ("training/common.py", "evaluation/generate.py", "generation", "data/schema.py")
 _MODEL_FILES = ("model/*",)
 # Where a vLLM server is may differ when a stage goes on; the policy does not.
 _WHERE = {"vllm_server_base_url", "vllm_server_host", "vllm_server_port", "vllm_server_timeout", "vllm_group_port"}
@@ -81,45 +83,38 @@ def data(profile: Profile) -> Path:
     def work(directory: Path) -> None:
         from sp3f_lib.data.sources import load_splits
 
-        exclude = frozenset()
-        if profile.data.source == "lab" and profile.model.path == "lab":
-            from sp3f_lib.training.lab_model import base_problems
-
-            exclude = frozenset(problem.id for problem in base_problems(profile.lab, profile.seed))
-        for name, rows in load_splits(profile.data, profile.seed, exclude).items():
+        for name, rows in load_splits(profile.data, profile.seed).items():
             write_rows(rows, directory / f"{name}.parquet")
             print(f"data: {len(rows)} rows for {name}", flush=True)
 
-    settings = {"data": profile.data.model_dump(), "seed": profile.seed, "lab": _lab(profile)}
+    settings = {"data": profile.data.model_dump(), "seed": profile.seed}
     inputs = {"folder": profile.data.folder} if profile.data.folder else {}
     return make_stage(profile, "data", work, settings, inputs, ("data", "languages.py"), ("*.parquet",))
 
 
 def base(profile: Profile) -> Path | str:
-    """The base model: the lab's own (trained here), or the directory or hub id that the profile names."""
+    """The base model: the shipped one of the lab, the one that the lab's recipe makes here, or the directory or hub id given."""
     check_model(profile)
-    if profile.model.path != "lab":
-        return profile.model.path
+    if profile.model.path in SHIPPED:
+        return shipped_base(profile.model.path)
+    return base_by_recipe(profile) / "model" if profile.model.path == RECIPE else profile.model.path
+
+
+def base_by_recipe(profile: Profile) -> Path:
+    """The stage that trains a base model by the profile's sections `lab` and `base`, and measures what it can do."""
+    check_section(profile, "base", "a base model")
     check_settings(profile, "base")
 
     def work(directory: Path) -> None:
+        from sp3f_lib.lab.recipe import make_base
         from sp3f_lib.training.common import set_up
-        from sp3f_lib.training.sft import train_base
 
         set_up(profile.lab.threads or profile.threads)
-        train_base(directory, profile)
+        make_base(directory, profile)
 
-    settings = {"lab": _lab(profile), "base": profile.base, "seed": profile.seed}
-    code = (
-        "training/sft.py",
-        "training/common.py",
-        "training/lab_model.py",
-        "data/lab.py",
-        "data/lab_text",
-        "languages.py",
-        *_TASKS,
-    )
-    return make_stage(profile, "base", work, settings, {}, code, _MODEL_FILES) / "model"
+    settings = {"lab": profile.lab.model_dump(), "base": profile.base, "seed": profile.seed}
+    code = ("training/sft.py", "training/common.py", "training/lab_model.py", "data/lab.py", "data/lab_text", "languages.py")
+    return make_stage(profile, "base", work, settings, {}, (*code, *_TASKS), (*_MODEL_FILES, CARD))
 
 
 def sft(profile: Profile) -> Path:
@@ -172,7 +167,8 @@ def policy(profile: Profile, arm: str) -> Path:
         "threads": profile.threads,
     } | how_trained(profile)
     inputs = {"rows": rows_path, "start": start} | {f"judge.{name}": path for name, path in judges.items()}
-    code = ("training/grpo.py", "training/early.py", *_TRAINING_CODE, *_REWARD_CODE, *(_IMPLICIT_CODE if judges else ()))
+    grpo = ("training/grpo.py", "training/early.py", "training/shared_prompts.py")
+    code = (*grpo, *_TRAINING_CODE, *_REWARD_CODE, *(_IMPLICIT_CODE if judges else ()))
     stage = make_stage(profile, f"{arm}-{profile.regime}", work, settings, inputs, code, _MODEL_FILES)
     add_card(stage, changed, arm, rows_path)
     return stage / "model"
@@ -209,12 +205,19 @@ def evaluation(profile: Profile, method: str) -> Path:
         "threshold": profile.rewards.threshold,
         "threads": profile.threads,
     }
-    code = ("evaluation/evaluate.py", "evaluation/generate.py", "judges/alignment.py", "rewards", "languages.py")
+    code = (
+        "evaluation/evaluate.py",
+        "evaluation/generate.py",
+        "generation",
+        "judges/alignment.py",
+        "rewards",
+        "languages.py",
+    )
     inputs = {"rows": rows_path, "model": path}
     return make_stage(profile, f"evaluation-{method}-{profile.regime}", work, settings, inputs, code, ("samples.parquet",))
 
 
-STAGES = {"data": data, "base": base, "sft": sft, "grpo": policy, "preference": model, "evaluate": evaluation}
+STAGES = {"data": data, "base": base_by_recipe, "sft": sft, "grpo": policy, "preference": model, "evaluate": evaluation}
 
 
 def apply_arm(profile: Profile, arm: str) -> Profile:
@@ -242,8 +245,8 @@ def _trained_on(profile: Profile, method: str) -> tuple[Profile, str, Path]:
 
 
 def label(profile: Profile, what: str) -> str:
-    """How a stage is called where it prints: with its regime, and its seed if it is not the first."""
-    return f"{what} {profile.regime}" + (f" seed {profile.seed}" if profile.seed else "")
+    """How a stage is called where it prints: with its regime, and its seed if there are several."""
+    return f"{what} {profile.regime}" + (f" seed {profile.seed}" if profile.seed or profile.seeds > 1 else "")
 
 
 def add_card(stage: Path, profile: Profile, method: str, rows_path: Path, evaluated: Path | None = None) -> None:
@@ -259,10 +262,6 @@ def add_card(stage: Path, profile: Profile, method: str, rows_path: Path, evalua
         languages = Counter(pair["lang"] for pair in read_json_lines(rows_path))
     results = table(read_samples({"": evaluated}), ("lang",)) if evaluated else None
     write_card(stage, profile, method, dict(languages), results)
-
-
-def _lab(profile: Profile) -> dict | None:
-    return profile.lab.model_dump() if profile.model.path == "lab" else None
 
 
 def check_section(profile: Profile, section: str, method: str) -> None:
@@ -285,9 +284,11 @@ def how_trained(profile: Profile) -> dict:
 
 def check_model(profile: Profile) -> None:
     """`ProfileError` if the profile names a model directory that is not there."""
-    path = profile.model.path
-    if path != "lab" and _looks_like_a_path(path) and not Path(path).is_dir():
-        raise ProfileError(f"model.path: there is no directory {path!r}; give a model directory, a hub id, or 'lab'")
+    path, ours = profile.model.path, (*SHIPPED, RECIPE)
+    if path not in ours and _looks_like_a_path(path) and not Path(path).is_dir():
+        raise ProfileError(
+            f"model.path: there is no directory {path!r}; give a model directory, a hub id, or {', '.join(ours)}"
+        )
 
 
 def _looks_like_a_path(path: str) -> bool:

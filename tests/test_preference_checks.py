@@ -24,7 +24,7 @@ def toy(**overrides):
         ("icr_1", {"data.languages": ["sw"]}, r"data\.languages: both methods start from English; add en to \[sw\]"),
         ("lidr_1", {"data.rl_languages": ["sw"]}, r"both methods start from English"),
         ("icr_1", {"methods.start": "sft"}, r"methods\.start and methods\.reference are both 'sft'.*has the reward 0"),
-        ("icr_m_2", {"methods.reference": "lab"}, r"methods\.start and methods\.reference are both 'base'"),
+        ("icr_m_2", {"methods.reference": "recipe"}, r"methods\.start and methods\.reference are both 'base'"),
         ("icr_1", {"methods.start": "dpo", "methods.prompts": "x"}, r"methods\.start: dpo is made from problems"),
         ("dpo", {"methods.prompts": "x"}, r"methods\.start: dpo is made from problems with known answers"),
     ],

@@ -13,6 +13,7 @@ import yaml
 from sp3f_lib.judges.ledger import Ledger, Spent
 from sp3f_lib.judges.prompts import VERSION
 from sp3f_lib.judges.recorded import run_label
+from sp3f_lib.lab.shipped import RECIPE, SHIPPED
 from sp3f_lib.profiles import Profile
 from sp3f_lib.runs import read_manifest, write_text
 from sp3f_lib.stages import ARMS, iteration_of
@@ -22,6 +23,7 @@ _METHODS = {
     "base": "the base model",
     "sft": "supervised fine-tuning on translated English solutions (stage 1 of SP3F)",
     "rlvr": "GRPO with verifiable rewards alone (no judge)",
+    "rlvr_without_fidelity": "GRPO with accuracy and format alone (no judge, no language term)",
     "judge_unprivileged": "GRPO with a pairwise judge that does not see the reference",
     "sp3f": "SP3F: GRPO with a privileged pairwise judge",
     "judge_only": "GRPO with the privileged pairwise judge alone",
@@ -64,7 +66,7 @@ def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], 
         "pipeline_tag": "text-generation",
         "tags": ["multilingual", "reasoning", method],
     }
-    if profile.model.path != "lab":
+    if profile.model.path not in (*SHIPPED, RECIPE):
         head["base_model"] = profile.model.path
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False).strip()}\n---\n",

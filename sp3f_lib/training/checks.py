@@ -40,7 +40,7 @@ def check_settings(profile: Profile, kind: str) -> None:
     `kind` is base, sft, alignment, grpo or preference.
     """
     section = getattr(profile, kind)
-    for key in ("max_steps", "per_device_train_batch_size", "gradient_accumulation_steps", "save_steps"):
+    for key in ("per_device_train_batch_size", "gradient_accumulation_steps", "save_steps"):
         if key in section and section[key] <= 0:
             raise ProfileError(f"{kind}.{key} is {section[key]}; give a number above 0")
     if kind == "preference":

@@ -12,6 +12,7 @@ What is on disk already is not subtracted. Memory of the training: memory.py.
 from dataclasses import dataclass
 from pathlib import Path
 
+from sp3f_lib.lab.shipped import RECIPE
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.scoring_job import processes_that_score
 from sp3f_lib.stages import PREFERENCES, iteration_of
@@ -105,7 +106,7 @@ def _not_counted(profile: Profile, method: str) -> list[str]:
     methods = profile.methods
     needed = {methods.start, methods.reference} if name.startswith("icr") else {methods.start}
     needed = {"sft"} if method == "dpo" else needed
-    made = ["base"] if profile.model.path == "lab" else []
+    made = ["base"] if profile.model.path == RECIPE else []
     made += ["sft"] if needed & {"sft", "dpo"} else []
     made += ["dpo"] if "dpo" in needed else []
     made += [f"{name}_{k}" for k in range(1, iteration)]

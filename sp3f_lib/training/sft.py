@@ -11,7 +11,7 @@ from sp3f_lib.profiles import Profile
 
 
 def train_base(directory: Path, profile: Profile) -> None:
-    """Trains the lab's base model from scratch into `directory/model`."""
+    """Trains a lab base model by the recipe into `directory/model`."""
     from sp3f_lib.training.lab_model import base_rows, new_model, train_tokenizer
 
     recipe = profile.lab

@@ -7,6 +7,7 @@ tries six times, for half a minute); without network the models that the profile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sp3f_lib.lab.shipped import RECIPE, SHIPPED, shipped_base
 from sp3f_lib.profiles import LabModel, Profile
 from sp3f_lib.runs import StageError
 
@@ -61,8 +62,9 @@ def load_shape(profile: Profile) -> Shape:
     from transformers import AutoConfig
 
     path, revision = profile.model.path, profile.model.revision
-    if path == "lab":
+    if path == RECIPE:
         return shape_of(_lab_config(profile.lab))
+    path = str(shipped_base(path)) if path in SHIPPED else path
     if Path(path).is_dir():
         return shape_of(AutoConfig.from_pretrained(path))
     try:

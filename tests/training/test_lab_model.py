@@ -1,4 +1,4 @@
-"""The lab's base mix: what it holds by default never changes, and what ICR and LIDR add is what those methods ask for."""
+"""The lab's base mix: it is the one that the shipped base has seen, and what ICR and LIDR add is what those methods ask for."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from sp3f_lib.data.lab import render_question, render_solution
+from sp3f_lib.lab.shipped import read_card, shipped_base
 from sp3f_lib.methods.icr import conditioning_prompt
 from sp3f_lib.methods.translation import CLOSE, PREFILL, TAGS, read_translation, translation_prompt
 from sp3f_lib.sections import LabModel
@@ -22,10 +23,18 @@ def kind(row):
     return "translation" if user.startswith("Translate ") else "instructed" if user.startswith("Write your ") else "plain"
 
 
-def test_the_mix_without_the_new_shares_is_the_one_that_the_labs_results_were_measured_with():
-    # The hash of the rows at commit 7c4fa9e, before there were such shares.
-    found = hashlib.sha256(json.dumps(base_rows(PLAIN, 0)).encode()).hexdigest()
-    assert found == "d097d11ebc7dfd5fc19bac5f357bb86695202d2f9b8911561082b3a5772ea8d3"
+def test_the_mix_is_the_one_that_the_shipped_base_was_trained_on():
+    card = read_card(shipped_base("lab").parent)
+    recipe = LabModel(**card["recipe"]["lab"]).model_copy(update={"problems": 600})
+    found = hashlib.sha256(json.dumps(base_rows(recipe, card["seed"])).encode()).hexdigest()
+    assert found == "aec162b6f8f5ae83ad9a2207e38dc1fd8890efc8222b0da9a4256bee4a36248f"
+
+
+def test_the_tokenizer_is_the_one_of_the_shipped_base(tmp_path):
+    recipe = LabModel(**read_card(shipped_base("lab").parent)["recipe"]["lab"])
+    train_tokenizer(recipe, tuple(recipe.shares), tmp_path)
+    made, shipped = (json.loads((path / "tokenizer.json").read_text()) for path in (tmp_path, shipped_base("lab")))
+    assert made["model"] == shipped["model"]
 
 
 def test_the_other_rows_stay_as_they_are_and_the_shares_are_met():

@@ -163,9 +163,9 @@ def test_margins_of_any_size_give_finite_losses():
 def test_value_metrics_and_gradient_are_those_of_plain_pytorch(lab, tmp_path, beta, alpha):
     found, gradient, metrics = loss_and_gradient(make_trainer(lab, tmp_path, beta=beta, loss_weights=[1.0, alpha]))
     expected, expected_gradient, expected_metrics = plain(lab, beta=beta, alpha=alpha)
-    assert found == pytest.approx(expected, rel=1e-6)
+    assert found == pytest.approx(expected, rel=5e-6)  # log-probabilities of some -300, in float32
     assert distance(gradient, expected_gradient) < 1e-5  # without the NLL the two sides nearly cancel: 2.5e-6 in float32
-    assert metrics == pytest.approx(expected_metrics, rel=1e-5, abs=1e-5)
+    assert metrics == pytest.approx(expected_metrics, rel=1e-5, abs=5e-5)
     assert 0 < metrics["rewards/accuracies"] < 1  # so that an accuracy that is always 0 or 1 would be seen
 
 

@@ -93,9 +93,11 @@ def test_the_command_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatc
 
 
 def test_what_comes_before_is_named(tmp_path):
-    lab = load_profile("lab", regime="common")
-    assert "not counted: base, sft, dpo, lidr_1, " in str(preference_plan(lab, "lidr_2", "preference", ROUND, tmp_path))
-    assert "not counted: base, sft, where" in str(preference_plan(lab, "dpo", "dpo", ROUND, tmp_path))
+    for model, base in (("recipe", "base, "), ("lab", "")):  # the shipped one is there
+        lab = load_profile("lab", regime="common", model=model)
+        said = str(preference_plan(lab, "lidr_2", "preference", ROUND, tmp_path))
+        assert f"not counted: {base}sft, dpo, lidr_1, " in said
+        assert f"not counted: {base}sft, where" in str(preference_plan(lab, "dpo", "dpo", ROUND, tmp_path))
     said = str(preference_plan(ICR, "icr_1", "preference", ROUND, tmp_path))
     assert "not counted" not in said and "there is no folder ultrafeedback_prompts" in said
 

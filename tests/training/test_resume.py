@@ -63,4 +63,4 @@ def test_a_run_killed_in_every_stage_ends_with_the_same_weights_and_metrics(tmp_
     assert results(killed) == results(calm)
     logged = {name for path in calm.glob("runs/toy/*/*/metrics.jsonl") for line in path.open() for name in json.loads(line)}
     assert [name for name in logged if not is_documented(name)] == []
-    assert len(list(calm.glob("runs/toy/*/*/README.md"))) == 2  # a card for SFT and for the policy
+    assert len(list(calm.glob("runs/toy/*/*/README.md"))) == 3  # a card for the base, SFT and the policy

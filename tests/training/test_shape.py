@@ -3,6 +3,7 @@
 import pytest
 from transformers import LlamaConfig
 
+from sp3f_lib.lab.shipped import SHIPPED
 from sp3f_lib.profiles import load_profile, profile_names
 from sp3f_lib.runs import StageError
 from sp3f_lib.training import shape
@@ -32,7 +33,9 @@ def test_weights_are_counted_in_the_real_architecture():
 
 
 def test_the_labs_model_is_as_large_as_its_profile_says():
-    assert 0.5e6 < load_shape(load_profile("lab")).weights < 0.7e6
+    shipped, recipe = (load_shape(load_profile("lab", model=model)) for model in ("lab", "recipe"))
+    assert 0.7e6 < shipped.weights < 0.9e6
+    assert shipped == recipe
 
 
 # Millions of weights, as the models' cards have them: 0.49, 1.54 and 7.62 B, and 8.03 B.
@@ -53,7 +56,7 @@ def test_the_profiles_models_are_known_without_network(offline, name, millions):
 
 
 def test_every_model_that_a_profile_names_is_known():
-    assert {load_profile(name).model.path for name in profile_names()} - {"lab"} <= {*KNOWN}
+    assert {load_profile(name).model.path for name in profile_names()} - {*SHIPPED} <= {*KNOWN}
 
 
 def test_an_unknown_model_without_network_is_an_error_with_the_mend(offline):
