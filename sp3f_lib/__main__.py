@@ -25,7 +25,7 @@ from sp3f_lib.runs import StageError, Stopped
 
 _ITERATIONS = "icr_1, icr_2, icr_m_1, icr_t_1, lidr_1, lidr_content_1, lidr_language_1, ... (method and iteration)"
 _ARMS = {
-    "grpo": "rlvr, judge_unprivileged, sp3f, judge_only, sp3f_implicit",
+    "grpo": "rlvr, rlvr_without_fidelity, judge_unprivileged, sp3f, judge_only, sp3f_implicit",
     "pairs": f"dpo, {_ITERATIONS}",
     "preference": f"dpo, lidr_sft, {_ITERATIONS}",
     "evaluate": f"base, sft, start (of ICR and LIDR), or any of grpo's or preference's: rlvr, sp3f, dpo, {_ITERATIONS}",
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.verb == "reproduce":
             from sp3f_lib.reproduce import reproduce
 
-            return reproduce(options.profile, _parameters(options), options.notebooks)
+            return reproduce(options.profile, _parameters(options), options.notebooks, options.seeds)
         if options.verb == "seeds":
             return _seeds(options)
         if options.verb == "judge":
@@ -67,6 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
         done = stage(profile, options.arm) if options.verb in ("grpo", "preference", "evaluate") else stage(profile)
         if options.verb == "evaluate" and not os.environ.get(CHILD):
             _print_scores(done)
+        if options.verb == "base" and not os.environ.get(CHILD):
+            from sp3f_lib.lab.recipe import report
+
+            print(report(done))
         print(f"{DONE}{done}", flush=True)
         return 0
     except KeyboardInterrupt:
@@ -139,18 +143,23 @@ def _print_scores(directory) -> None:
 
 
 def _seeds(options) -> int:
-    from sp3f_lib.evaluation.seeds import report, run_seeds
-    from sp3f_lib.stages import check_method
+    from sp3f_lib.evaluation.seeds import read_results, report, run_seeds, save_seeds, seed_table
+    from sp3f_lib.stages import START, check_method
 
     chosen, overrides = _parameters(options), _overrides(options.set)
-    for arm in options.arms:
+    for arm in options.arms or ():
         check_method(arm)
     profiles = []
     for seed in options.seeds:
         first = load_profile(options.profile, overrides, **chosen | {"seed": seed})
-        regimes = (options.regime,) if options.regime else first.experiments
-        profiles += [load_profile(options.profile, overrides, **chosen | {"seed": seed, "regime": r}) for r in regimes]
-    print(report(run_seeds(profiles, options.arms)))
+        for regime in (options.regime,) if options.regime else first.experiments:
+            changes = overrides | {"seeds": len(options.seeds)}
+            profiles.append(load_profile(options.profile, changes, **chosen | {"seed": seed, "regime": regime}))
+    found = run_seeds(profiles, lambda profile: (*START, *(options.arms or profile.arms)))
+    results = seed_table(read_results(found))
+    print(report(results))
+    if options.out:
+        print(f"written: {save_seeds(results, options.out)}")
     return 0
 
 
@@ -216,7 +225,7 @@ def _parser() -> argparse.ArgumentParser:
     _judge_verbs(verbs)
     for verb, text in (
         ("data", "write the rows of the three splits"),
-        ("base", "train the lab's base model"),
+        ("base", "train a base model of the lab by its recipe, and compare it with the shipped one"),
         ("sft", "stage 1"),
         ("grpo", "stage 2, one arm"),
         ("pairs", "make the preference pairs of one model of ICR or LIDR, and export them"),
@@ -234,10 +243,14 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--traceback", action="store_true", help="show where an error comes from")
         if verb == "reproduce":
             sub.add_argument("notebooks", nargs="*", help="numbers or names; default: 01 02 03 05")
+            sub.add_argument("--seeds", type=int, help="in every regime; default: the profile's (lab: 3 cold, 1 otherwise)")
             continue
         if verb == "seeds":
             sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-            sub.add_argument("--arms", nargs="+", default=["rlvr", "judge_unprivileged", "sp3f"])
+            sub.add_argument("--arms", nargs="+", help="default: those of the profile's regime")
+            sub.add_argument(
+                "--out", type=Path, metavar="FOLDER", help="write seeds.csv, seed_differences.csv and a picture there"
+            )
         sub.add_argument("--regime", help="a named setting of the profile, such as warm or cold")
         sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as grpo.max_steps=20")
         if verb in ("sft", "grpo", "preference", "evaluate"):

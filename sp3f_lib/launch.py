@@ -10,34 +10,45 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sp3f_lib.profiles import Profile, save_profile
-from sp3f_lib.runs import StageError, content_hash
-from sp3f_lib.stages import RUNS, check_method
+from sp3f_lib.runs import StageError, content_hash, finished_only
+from sp3f_lib.stages import RUNS, STAGES, check_method, label
 
 CHILD = "SP3F_CHILD"
 DONE = "finished: "  # what a stage's last line begins with; then its directory
 _KEPT_LINES = 30
 
 
-def run_stages(jobs: list[tuple[Profile, str, str | None]]) -> list[Path]:
+def run_stages(
+    jobs: list[tuple[Profile, str, str | None]],
+    done: Callable[[dict[int, Path]], None] = lambda found: None,
+    after: Mapping[int, int] | None = None,
+) -> list[Path]:
     """Runs (profile, verb, arm) jobs, `profile.parallel` at a time, and returns their stages' directories in order.
 
-    Lines that the stages print appear as they come. The first failure stops the others and raises `StageError`.
+    A job starts as soon as there is room and job `after[number]`, which makes something that it needs, is finished. `done` is
+    called with the directories so far, by number of the job: of what was there already, and again after each job that ran. Lines
+    that the stages print appear as they come. The first failure stops the others and raises `StageError`.
     """
     for _, _, arm in jobs:
         if arm is not None:
             check_method(arm)
     lines: queue.Queue = queue.Queue()
-    waiting, running = list(enumerate(jobs)), {}
-    found: dict[int, Path] = {}
+    # What is there already needs no process, which would take seconds to find it.
+    found = {number: path for number, job in enumerate(jobs) if (path := _finished(job))}
+    if found:
+        done(dict(found))
+    waiting, running = [(number, job) for number, job in enumerate(jobs) if number not in found], {}
     tails: dict[int, list[str]] = {number: [] for number, _ in waiting}
     began = time.monotonic()
     try:
         while waiting or running:
-            while waiting and len(running) < jobs[0][0].parallel:
-                number, job = waiting.pop(0)
+            ready = [item for item in waiting if (after or {}).get(item[0]) in (None, *found)]
+            for number, job in ready[: jobs[0][0].parallel - len(running)]:
+                waiting.remove((number, job))
                 running[number] = _start(number, job, lines)
             number, line = lines.get()
             if line is not None:
@@ -49,10 +60,23 @@ def run_stages(jobs: list[tuple[Profile, str, str | None]]) -> list[Path]:
                 raise StageError(_why(jobs[number], tails[number]))
             found[number] = next(Path(line.removeprefix(DONE)) for line in reversed(tails[number]) if line.startswith(DONE))
             _say_done(jobs[number], time.monotonic() - began, len(jobs) - len(found))
+            done(dict(found))
     finally:
         for process in running.values():
             process.kill()
     return [found[number] for number in range(len(jobs))]
+
+
+def _finished(job) -> Path | None:
+    """The directory of a job that is done; None if it is not, or if looking would ask a judge or a server whether it is there."""
+    profile, verb, arm = job
+    if profile.judge.name == "api" or profile.methods.generator == "server":
+        return None
+    try:
+        with finished_only():
+            return Path(STAGES[verb](profile, arm) if arm else STAGES[verb](profile))
+    except (StageError, ValueError):  # the process that makes it says what is wrong
+        return None
 
 
 def run_stage_here(profile: Profile, verb: str, arm: str | None = None) -> Path:
@@ -97,7 +121,7 @@ def _start(number: int, job, lines: queue.Queue) -> subprocess.Popen:
 
 
 def _say_done(job, seconds: float, left: int) -> None:
-    name = " ".join(part for part in (job[1], job[2], job[0].regime) if part)
+    name = label(job[0], " ".join(part for part in job[1:] if part))
     print(f"{name}: finished after {seconds:.0f} s{f'; {left} more' if left else ''}", flush=True)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from sp3f_lib.profiles import Profile, ProfileError, load_profile, nearest
-from sp3f_lib.stages import START, check_method
+from sp3f_lib.stages import START, check_method, check_model
 
 PARAMETERS = ("profile", "seed", "source", "folder", "model", "overrides", "figures")
 _JUPYTER = {"In", "Out", "get_ipython", "exit", "quit", "open"}
@@ -28,6 +28,11 @@ class Experiment:
     def methods(self, regime: str) -> tuple[str, ...]:
         """base, sft and the arms of a regime."""
         return (*START, *self.regimes[regime].arms)
+
+    def seeds(self, regime: str) -> list[Profile]:
+        """The profile of each seed of a regime, from the profile's own on."""
+        first = self.regimes[regime]
+        return [first.model_copy(update={"seed": first.seed + k}) for k in range(first.seeds)]
 
 
 def check_parameters(scope: dict, also: tuple[str, ...] = (), preference: bool = False) -> Experiment:
@@ -50,6 +55,7 @@ def check_parameters(scope: dict, also: tuple[str, ...] = (), preference: bool =
     names = (overrides["regime"],) if "regime" in overrides else names
     regimes = {name: load_profile(scope["profile"], overrides, **chosen, regime=name) for name in names}
     for profile in regimes.values():
+        check_model(profile)
         for arm in profile.arms:
             check_method(arm)
     return Experiment(regimes, Path(scope["figures"]))

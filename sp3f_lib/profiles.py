@@ -53,6 +53,7 @@ class Profile(Section):
 
     name: str
     seed: int = 0
+    seeds: int = Field(1, gt=0, description="how many seeds, from `seed` on, the notebooks run in this regime")
     regime: str = "warm"
     experiments: tuple[str, ...] = ("warm",)  # the regimes that the notebooks run
     threads: int | None = None
@@ -95,6 +96,12 @@ class Profile(Section):
             for key in getattr(self, section):
                 if key in _OURS:
                     raise ValueError(f"{section}.{key} is set by the stage itself; remove it from the profile")
+                steps = getattr(self, section)[key]
+                if key == "max_steps" and not (isinstance(steps, int) and steps > 0):
+                    raise ValueError(
+                        f"{section}.max_steps must be positive, not {steps!r}: nothing would be trained; "
+                        f"to train by epochs leave it out and set {section}.num_train_epochs"
+                    )
                 if key not in known:
                     raise ValueError(f"unknown key {section}.{key}{nearest(key, known)} (fields of {cls})")
         return self
@@ -178,6 +185,12 @@ def _read(name: str | Path) -> dict:
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(raw, dict):
         raise ProfileError(f"{path} is not a mapping of sections")
+    # Stages save resolved profiles in runs/<name>/profiles; any other copy would share runs/ and figures/ with the original.
+    if path.parent.name != FOLDER.name and raw.get("name") in profile_names():
+        raise ProfileError(
+            f"{path}: `name: {raw['name']}` is the name of a shipped profile, whose runs/ and figures/ it would share; "
+            "give it a name of its own"
+        )
     return raw
 
 

@@ -11,22 +11,36 @@ import re
 import time
 from pathlib import Path
 
+import pandas as pd
+
+from sp3f_lib.evaluation.claims import COMMITTED, beside_committed, sentences
+from sp3f_lib.machine import processor
+from sp3f_lib.plots.pareto import MEAN
+from sp3f_lib.plots.theme import METHOD_NAMES
 from sp3f_lib.profiles import ProfileError, load_profile, nearest
 from sp3f_lib.runs import MANIFEST, StageError, run_stage, sha256_file, write_text
-from sp3f_lib.stages import ARMS, ITERATION, ONCE, RUNS, STAGES
+from sp3f_lib.stages import ARMS, ITERATION, ONCE, RUNS, STAGES, check_model
 
 NOTEBOOKS = Path("notebooks")
 MAIN_JOB = ("01_data_prep", "02_sft", "03_rl_sp3f", "05_pareto")
 ARTEFACTS = "artefacts.json"
-_STAGE_LINE = re.compile(rf"({'|'.join((*STAGES, *ARMS, *ONCE, 'ICR', 'LIDR', 'prompts'))}|{ITERATION.pattern})[ \w]*: ")
+_STAGE_LINE = re.compile(
+    rf"({'|'.join((*STAGES, *ARMS, *ONCE, 'ICR', 'LIDR', 'prompts', 'picture'))}|{ITERATION.pattern})[ \w]*: "
+)
 
 
-def reproduce(profile: str, parameters: dict, names: list[str]) -> int:
-    """Runs `names` (numbers or names; the main job if empty) in order. `parameters` go to every notebook."""
+def reproduce(profile: str, parameters: dict, names: list[str], seeds: int | None = None) -> int:
+    """Runs `names` (numbers or names; the main job if empty) in order. `parameters` go to every notebook.
+
+    `seeds` is the number of seeds in every regime; None leaves it to the profile.
+    """
     if not NOTEBOOKS.is_dir():
         raise StageError(f"there is no {NOTEBOOKS}/ here: run this in the repository's folder")
-    resolved = load_profile(profile, **parameters)
+    overrides = {"seeds": seeds} if seeds else {}
+    resolved = load_profile(profile, overrides, **parameters)
+    check_model(resolved)
     folder = figures_folder(resolved)
+    parameters = {**parameters, "overrides": overrides} if overrides else parameters
     chosen = [_find(name) for name in names or MAIN_JOB]
     began, ran = time.monotonic(), 0
     for number, path in enumerate(chosen, 1):
@@ -36,7 +50,7 @@ def reproduce(profile: str, parameters: dict, names: list[str]) -> int:
     minutes = (time.monotonic() - began) / 60
     print(f"\n{ran} of {len(chosen)} notebooks run in {minutes:.1f} min." if ran else "\nNothing to do: all is up to date.")
     if chosen[-1].stem == MAIN_JOB[-1]:
-        _print_result(folder, resolved.evaluation.samples)
+        _print_result(folder)
     return 0
 
 
@@ -125,16 +139,21 @@ def _lost(directory: Path) -> str | None:
     return next((n for n, hash in written.items() if not Path(n).is_file() or sha256_file(Path(n)) != hash), None)
 
 
-def _print_result(folder: Path, samples: int) -> None:
+def _print_result(folder: Path) -> None:
     table, figure = folder / "pareto.csv", folder / "pareto.png"
     if not table.is_file():
         return
-    import pandas as pd
-
-    print(f"\nAccuracy and language fidelity in %, mean over languages, 95 % interval, {samples} samples a problem:\n")
-    print(f"{'regime':<8}{'method':<26}{'accuracy':>20}{'fidelity':>22}{'problems':>10}{'answers':>9}")
-    for row in pd.read_csv(table).itertuples():
+    points, gaps = pd.read_csv(table), pd.read_csv(folder / "differences.csv")
+    print("\nAccuracy and language fidelity in %, mean over languages and seeds, 95 % interval over seeds and problems:\n")
+    print(f"{'regime':<9}{'method':<26}{'accuracy':>20}{'fidelity':>22}{'seeds':>7}{'problems':>10}{'answers':>9}")
+    for row in points[points.seed == MEAN].itertuples():
         accuracy = f"{row.accuracy:6.1f} [{row.accuracy_low:5.1f}, {row.accuracy_high:5.1f}]"
         fidelity = f"{row.fidelity:6.1f} [{row.fidelity_low:5.1f}, {row.fidelity_high:5.1f}]"
-        print(f"{row.regime:<8}{row.method:<26}{accuracy:>20}{fidelity:>22}{row.problems:>10}{row.answers:>9}")
+        name = METHOD_NAMES.get(row.method, row.method)
+        print(f"{row.regime:<9}{name:<26}{accuracy:>20}{fidelity:>22}{row.seeds:>7}{row.problems:>10}{row.answers:>9}")
+    print("", *sentences(gaps[gaps.value == "accuracy"]), sep="\n")
+    if folder == Path("figures") and COMMITTED.is_file():
+        committed = pd.read_csv(COMMITTED)
+        print("\nBeside the committed seeds (" + committed.processor.iloc[0] + "; here: " + processor() + "):")
+        print(*beside_committed(gaps, committed), sep="\n")
     print(f"\nFigure: {figure}  (and .pdf; the table: {table})")

@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -43,6 +44,23 @@ class StageError(RuntimeError):
 
 class Stopped(StageError):
     """A stage that a signal stopped at a checkpoint: the same command goes on from there."""
+
+
+class NotFinished(StageError):
+    """A stage that would have to be made, where only finished ones are wanted."""
+
+
+_FINISHED_ONLY = ContextVar("finished only", default=False)
+
+
+@contextmanager
+def finished_only():
+    """Within the block `run_stage` finds finished stages, and raises `NotFinished` where one would have to be made."""
+    token = _FINISHED_ONLY.set(True)
+    try:
+        yield
+    finally:
+        _FINISHED_ONLY.reset(token)
 
 
 @contextmanager
@@ -203,6 +221,8 @@ def run_stage(
     directory = Path(root) / stage / content_hash(described)[:12]
     if read_manifest(directory) is not None:
         return directory
+    if _FINISHED_ONLY.get():
+        raise NotFinished(f"{stage} is not made yet")
     directory.mkdir(parents=True, exist_ok=True)
     lock = FileLock(directory / ".lock")
     try:

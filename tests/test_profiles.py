@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from sp3f_lib import stages
 from sp3f_lib.profiles import (
+    FOLDER,
     ProfileError,
     load_profile,
     nearest,
@@ -128,6 +129,8 @@ def test_a_profile_file_that_is_no_mapping_is_named(tmp_path):
         ({"data.eval_problems": "many"}, "data.eval_problems"),
         ({"evaluation.samples": 0}, "evaluation.samples"),
         ({"parallel": 0}, "parallel"),
+        ({"seeds": 0}, "seeds"),
+        ({"seeds": "three"}, "seeds"),
         ({"seed": "one"}, "seed"),
         ({"seed.value": 1}, "seed"),
         ({"grpo": 5}, "grpo"),
@@ -172,6 +175,14 @@ def test_keys_that_the_stages_set_are_refused(section, key):
     assert f"{section}.{key} is set by the stage itself" in refused({f"{section}.{key}": 1})
 
 
+@pytest.mark.parametrize("section", ["base", "sft", "grpo", "dpo", "preference", "alignment"])
+@pytest.mark.parametrize("steps", [0, -1])
+def test_a_training_without_steps_is_refused(section, steps):
+    message = refused({f"{section}.max_steps": steps}, regime="common")
+    assert f"{section}.max_steps must be positive, not {steps}: nothing would be trained" in message
+    assert f"{section}.num_train_epochs" in message
+
+
 def test_reward_weights_are_set_in_the_section_rewards_only():
     assert "grpo.reward_weights is set by the stage itself" in refused({"grpo.reward_weights": [1, 1, 1]})
 
@@ -184,6 +195,27 @@ def test_every_error_of_a_profile_is_shown_at_once():
 def test_a_loaded_profile_cannot_be_changed():
     with pytest.raises(ValidationError):
         load_profile("lab").seed = 1
+
+
+@pytest.mark.parametrize("steps", [None, "ten"])
+def test_steps_that_are_no_number_are_named(layered, steps):
+    raw = yaml.safe_load(layered.read_text())
+    raw["sft"]["max_steps"] = steps
+    layered.write_text(yaml.safe_dump(raw))
+    assert "sft.max_steps" in refused(name=layered, regime="calm")
+
+
+# ---- copies
+
+
+def test_a_copy_under_the_name_of_a_shipped_profile_is_refused_for_it_would_share_its_figures(tmp_path):
+    copied = tmp_path / "mine.yaml"
+    copied.write_text((FOLDER / "lab.yaml").read_text())
+    message = refused(name=copied)
+    assert message.startswith(f"{copied}: `name: lab` is the name of a shipped profile")
+    assert "give it a name of its own" in message
+    copied.write_text(copied.read_text().replace("name: lab", "name: mine"))
+    assert load_profile(copied).name == "mine"
 
 
 # ---- the order of changes

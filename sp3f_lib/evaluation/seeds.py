@@ -1,62 +1,80 @@
-"""The whole flow over several training seeds, and what can be said of the methods then.
+"""Seeds are the unit: the whole flow over several of them, and what can be said of the methods then.
 
-The interval of a single run (over problems) says nothing about another seed. Here each seed trains its own base model, SFT and
-policies on its own problems; all are scored on the same evaluation problems; the interval is Student's t over seeds.
+The interval of a single run (over problems) says nothing about another seed. Here each seed draws its own problems and trains its
+own SFT model and policies from the same shipped base; all are scored on the same evaluation problems. Methods are compared within
+a seed, with Student's t interval over seeds and the exact sign test.
 """
 
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from sp3f_lib.evaluation.evaluate import METRICS, read_samples
+from sp3f_lib.evaluation.statistics import sign_test
 from sp3f_lib.launch import run_stages
+from sp3f_lib.machine import processor
 from sp3f_lib.profiles import Profile
 from sp3f_lib.stages import START
 
-# What `over_seeds` shows; see `run_seeds`.
-VALUES = ("accuracy", "fidelity", "greedy", "reasons", "accuracy en", "accuracy others", "fidelity others")
+# What the claims are about; then every other pair is two arms' business.
+HEADLINES = (("rlvr", "sft"), ("sp3f", "rlvr"), ("sp3f", "judge_unprivileged"), ("rlvr", "rlvr_without_fidelity"))
+# What `over_seeds` shows; see `seed_table`.
+VALUES = ("accuracy", "fidelity", "both", "greedy", "steps", "accuracy en", "accuracy others", "fidelity others")
+DIFFERENCE = ("regime", "one", "other", "value", "mean", "low", "high", "p_t", "p_sign", "seeds", "by_seed")
+Results = dict[tuple[str, int, str], Path]
 
 
-def run_seeds(profiles: Sequence[Profile], arms: Sequence[str]) -> pd.DataFrame:
-    """Trains and scores base, sft and `arms` for each profile (one per seed and regime), `parallel` at a time.
+def run_seeds(
+    profiles: Sequence[Profile],
+    methods: Callable[[Profile], Sequence[str]] = lambda profile: (*START, *profile.arms),
+    done: Callable[[Results], None] = lambda found: None,
+) -> Results:
+    """Trains and scores the `methods` of each profile (one per seed and regime), `parallel` at a time, in this order.
 
-    `arms` may be models of ICR and LIDR too. Returns one line per seed, regime and method: `accuracy`, `fidelity`, `reasons` (share
-    of answers with a calculation), all sampled, and `greedy` accuracy; accuracy and fidelity also for English (`accuracy en`) and
-    the `others`, NaN where the regime has none. Shares in [0, 1].
+    `done` is called with what is finished so far, at first and after every evaluation. Returns {(regime, seed, method): directory}.
     """
-    for profile in {p.seed: p for p in profiles}.values():
-        run_stages([(profile, "base", None)])  # alone: it uses all cores
-    # Both regimes of SFT before the arms, so that no two processes wait for the same stage.
-    run_stages([(p, "evaluate", "sft") for p in profiles])
-    jobs = [(p, "evaluate", method) for p in profiles for method in (*arms, "base")]
-    jobs += [(p, "evaluate", "sft") for p in profiles]
+    firsts = {p.regime: p.seed for p in reversed(profiles)}  # the base model is the same for every seed
+    jobs = [(p, "evaluate", m) for p in profiles for m in methods(p) if m != "base" or p.seed == firsts[p.regime]]
+    # Whatever is trained from an SFT model waits for it, so that no two processes make the same one.
+    made = {(p.regime, p.seed): number for number, (p, _, m) in enumerate(jobs) if m == "sft"}
+    after = {k: made[p.regime, p.seed] for k, (p, _, m) in enumerate(jobs) if m not in START and (p.regime, p.seed) in made}
+
+    def named(paths: Mapping[int, Path]) -> Results:
+        return {(p.regime, p.seed, m): paths[k] for k, (p, _, m) in enumerate(jobs) if k in paths}
+
+    return named(dict(enumerate(run_stages(jobs, lambda paths: done(named(paths)), after))))
+
+
+def read_results(found: Results) -> pd.DataFrame:
+    """The scored answers of `run_seeds`, with columns `regime`, `seed` and `method` in front."""
+    parts = [read_samples({method: path}).assign(regime=regime, seed=seed) for (regime, seed, method), path in found.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def seed_table(samples: pd.DataFrame) -> pd.DataFrame:
+    """One line per regime, method and seed of what `read_results` read: shares in [0, 1] of the sampled answers.
+
+    `accuracy`, `fidelity`, `both` (right and in the language), `greedy` (accuracy of the greedy answers), `steps` (calculations an
+    answer), `problems`, `answers`; accuracy and fidelity also for English (`accuracy en`) and the `others`, NaN if there are none.
+    """
     rows = []
-    for (profile, _, method), path in zip(jobs, run_stages(jobs), strict=True):
-        samples = read_samples({method: path})
-        sampled, greedy = samples[~samples.greedy], samples[samples.greedy]
-        rows.append(
-            {
-                "seed": profile.seed,
-                "regime": profile.regime,
-                "method": method,
-                **{metric: sampled[metric].mean() for metric in METRICS},
-                **{f"{metric} en": sampled[sampled.lang == "en"][metric].mean() for metric in METRICS},
-                **{f"{metric} others": sampled[sampled.lang != "en"][metric].mean() for metric in METRICS},
-                "reasons": (sampled.steps > 0).mean(),
-                "greedy": greedy.accuracy.mean(),
-            }
-        )
-    order = {method: number for number, method in enumerate(dict.fromkeys((*START, *arms)))}
-    return pd.DataFrame(rows).sort_values(
-        ["regime", "method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c
-    )
+    for (regime, method, seed), part in samples.groupby(["regime", "method", "seed"], sort=False):
+        sampled, greedy = part[~part.greedy], part[part.greedy]
+        english = sampled.lang == "en"
+        row = {"regime": regime, "method": method, "seed": seed}
+        row |= {metric: sampled[metric].mean() for metric in METRICS}
+        row |= {"both": (sampled.accuracy * sampled.fidelity).mean(), "greedy": greedy.accuracy.mean()}
+        row |= {"steps": sampled.steps.mean(), "problems": sampled.problem.nunique(), "answers": len(sampled)}
+        row |= {f"{metric} en": sampled[english][metric].mean() for metric in METRICS}
+        rows.append(row | {f"{metric} others": sampled[~english][metric].mean() for metric in METRICS})
+    return pd.DataFrame(rows)
 
 
 def over_seeds(results: pd.DataFrame, values: Sequence[str] = VALUES) -> pd.DataFrame:
-    """Mean of each value over seeds in percent, with a 95 % t interval; one line per regime and method.
+    """Mean of each value over seeds in percent (`steps` as they are), with a 95 % t interval; one line per regime and method.
 
     Values that `results` lacks, or has for no regime, are left out.
     """
@@ -65,27 +83,37 @@ def over_seeds(results: pd.DataFrame, values: Sequence[str] = VALUES) -> pd.Data
     for (regime, method), group in results.groupby(["regime", "method"], sort=False):
         row = {"regime": regime, "method": method, "seeds": len(group)}
         for value in values:
-            mean, half = mean_and_half_width(100 * group[value].to_numpy())
-            row[value] = f"{mean:.1f} ± {half:.1f}"
-            row[f"{value} by seed"] = " ".join(f"{100 * one:.1f}" for one in group[value])
+            scaled = group[value].to_numpy() * (1 if value == "steps" else 100)
+            mean, half = mean_and_half_width(scaled)
+            row[value] = f"{mean:.1f} ± {half:.1f}" if len(group) > 1 else f"{mean:.1f}"
+            row[f"{value} by seed"] = " ".join(f"{one:.1f}" for one in scaled)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def differences_over_seeds(results: pd.DataFrame, value: str = "accuracy") -> pd.DataFrame:
-    """Each pair of trained methods within a seed, in percentage points: mean over seeds with a 95 % t interval.
+def differences(
+    results: pd.DataFrame, value: str = "accuracy", pairs: Sequence[tuple[str, str]] = HEADLINES
+) -> pd.DataFrame:
+    """Each pair (one, other) of methods within a seed, in percentage points: one line per regime and pair that it has.
 
-    Seeds differ in their base model, which moves all methods together; the difference within a seed is what tells methods apart.
+    Columns: regime, one, other, value, mean, low, high (95 % t interval over seeds; NaN of one seed), p_t, p_sign (two-sided),
+    seeds, by_seed (text).
     """
     rows = []
-    for regime, part in results[results.method != "base"].groupby("regime", sort=False):
-        by_seed = 100 * part.pivot(index="seed", columns="method", values=value)[list(part.method.unique())]
-        for first, second in combinations(by_seed.columns, 2):
-            difference = (by_seed[second] - by_seed[first]).dropna()
-            mean, half = mean_and_half_width(difference.to_numpy())
-            row = {"regime": regime, "difference": f"{second} - {first}", value: f"{mean:+.1f} ± {half:.1f}"}
-            rows.append(row | {"by seed": " ".join(f"{one:+.1f}" for one in difference)})
-    return pd.DataFrame(rows)
+    for regime, part in results.groupby("regime", sort=False):
+        by_seed = 100 * part.pivot(index="seed", columns="method", values=value)
+        for one, other in pairs:
+            if one not in by_seed or other not in by_seed:
+                continue
+            gaps = (by_seed[one] - by_seed[other]).dropna().to_numpy()
+            mean, half = mean_and_half_width(gaps)
+            half = half if np.isfinite(half) else float("nan")
+            several = len(gaps) > 1 and np.ptp(gaps) > 0
+            p_t = float(stats.ttest_1samp(gaps, 0).pvalue) if several else float("nan")
+            row = {"regime": regime, "one": one, "other": other, "value": value, "mean": mean, "low": mean - half}
+            row |= {"high": mean + half, "p_t": p_t, "p_sign": sign_test(gaps), "seeds": len(gaps)}
+            rows.append(row | {"by_seed": " ".join(f"{gap:+.1f}" for gap in gaps)})
+    return pd.DataFrame(rows, columns=DIFFERENCE)
 
 
 def mean_and_half_width(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
@@ -101,11 +129,24 @@ def mean_and_half_width(values: np.ndarray, confidence: float = 0.95) -> tuple[f
     return float(values.mean()), float(half)
 
 
-def report(results) -> str:
-    """Both tables of the results of `run_seeds`, for people."""
+def save_seeds(results: pd.DataFrame, folder: Path) -> Path:
+    """Writes `seeds.csv` (a `seed_table`, and the processor) and the differences as `seed_differences.{csv,pdf,png}`."""
+    from sp3f_lib.plots.seeds import plot_differences
+    from sp3f_lib.plots.theme import save_figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    results.assign(processor=processor()).to_csv(folder / "seeds.csv", index=False, float_format="%.6g")
+    gaps = pd.concat([differences(results, value) for value in ("accuracy", "fidelity", "both")], ignore_index=True)
+    gaps = gaps.assign(processor=processor())
+    return save_figure(plot_differences(gaps[gaps.value == "accuracy"]), gaps, "seed_differences", folder)
+
+
+def report(results: pd.DataFrame) -> str:
+    """Both tables of a `seed_table`, for people."""
+    gaps = differences(results)
     return (
-        "\nPercent, mean over seeds ± half a 95 % t interval; then each seed:\n\n"
+        "\nPercent (steps: calculations an answer), mean over seeds ± half a 95 % t interval; then each seed:\n\n"
         f"{over_seeds(results).to_string(index=False)}\n"
-        "\nAccuracy, difference within a seed in percentage points; mean over seeds ± half a 95 % t interval; then each seed:\n\n"
-        f"{differences_over_seeds(results).to_string(index=False)}"
+        "\nAccuracy, difference within a seed in points, 95 % t interval over seeds, exact sign test; then each seed:\n\n"
+        f"{gaps.round({'mean': 1, 'low': 1, 'high': 1, 'p_t': 4, 'p_sign': 4}).to_string(index=False)}"
     )

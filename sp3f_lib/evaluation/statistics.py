@@ -10,6 +10,8 @@ import math
 import numpy as np
 from scipy import stats
 
+RESAMPLES = 10_000
+
 
 def clustered_mean(values, clusters, confidence: float = 0.95) -> dict:
     """Mean of `values` (n numbers in [0, 1]) with an interval; `clusters` (n labels) says which values belong together.
@@ -55,6 +57,47 @@ def paired_difference(one, other, confidence: float = 0.95) -> dict:
         low, high = wilson((mean + 1) / 2, len(gaps), quantile)
         return {"difference": mean, "low": 2 * low - 1, "high": 2 * high - 1, "problems": len(gaps)}
     found = stats.bootstrap(
-        (gaps,), np.mean, confidence_level=confidence, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0)
+        (gaps,),
+        np.mean,
+        confidence_level=confidence,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(0),
     ).confidence_interval
     return {"difference": float(gaps.mean()), "low": float(found.low), "high": float(found.high), "problems": len(gaps)}
+
+
+def over_seeds_and_problems(shares, confidence: float = 0.95) -> dict:
+    """Mean of `shares` (seeds, problems), each a share of right answers, with an interval over both: a crossed bootstrap.
+
+    The same problems were put to every seed, so seeds and problems are drawn anew, with replacement, one apart from the other
+    (10,000 times, percentiles, fixed seed). Of one seed: `clustered_mean` over its problems, which says nothing of other seeds.
+    Few seeds give too narrow an interval (of n seeds by a factor of about sqrt(1 - 1/n)); for claims see `seeds.differences`.
+
+    >>> over_seeds_and_problems([[0.0, 0.0], [1.0, 1.0]])["low"]
+    0.0
+    """
+    shares = np.asarray(shares, dtype=float)
+    seeds, problems = shares.shape
+    if np.isnan(shares).any():
+        raise ValueError("every seed must have an answer to every problem")
+    if seeds == 1:
+        found = clustered_mean(shares[0], range(problems), confidence)
+        return {"mean": found["mean"], "low": found["low"], "high": found["high"]}
+    rng = np.random.default_rng(0)
+    of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES) / seeds
+    of_problems = rng.multinomial(problems, np.full(problems, 1 / problems), RESAMPLES) / problems
+    means = ((of_seeds @ shares) * of_problems).sum(1)
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return {"mean": float(shares.mean()), "low": float(low), "high": float(high)}
+
+
+def sign_test(differences) -> float:
+    """Two-sided p of the exact sign test: whether as many of independent differences lie above 0 as below; zeros are left out.
+
+    >>> sign_test([1.0, 2.0, 0.5, 3.0, 0.1, 4.0, 2.2, 0.3, 1.1, 0.9])
+    0.001953125
+    """
+    signs = np.sign(np.asarray(differences, dtype=float))
+    above, below = int((signs > 0).sum()), int((signs < 0).sum())
+    return float(stats.binomtest(above, above + below).pvalue) if above + below else 1.0

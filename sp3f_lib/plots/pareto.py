@@ -1,25 +1,60 @@
-"""Accuracy against language fidelity, in the manner of the paper's Figure 1: one point a method, arrows along the training."""
+"""Accuracy against language fidelity, in the manner of the paper's Figure 1: one point a method, arrows along the training.
+
+A large mark is the mean over seeds with its interval over seeds and problems; each seed is a small mark beside it. Below, the same
+accuracies method by method, where marks that share a fidelity do not hide each other.
+"""
+
+from pathlib import Path
 
 import pandas as pd
 
-from sp3f_lib.plots.theme import METHOD_COLOURS, METHOD_MARKERS, METHOD_NAMES, WIDTH, apply_theme
+from sp3f_lib.evaluation.statistics import over_seeds_and_problems
+from sp3f_lib.machine import processor
+from sp3f_lib.plots.theme import METHOD_COLOURS, METHOD_MARKERS, METHOD_NAMES, PUBLISHED, WIDTH, apply_theme, save_figure
 
-ARROWS = (("base", "sft"), ("sft", "rlvr"), ("sft", "judge_unprivileged"), ("sft", "sp3f"))
-_COLUMNS = ("accuracy", "accuracy_low", "accuracy_high", "fidelity", "fidelity_low", "fidelity_high")
+ARROWS = (("base", "sft"), ("sft", "rlvr"), ("sft", "rlvr_without_fidelity"), ("sft", "judge_unprivileged"), ("sft", "sp3f"))
+METRICS = ("accuracy", "fidelity")
+MEAN = "mean"  # in place of a seed
 
 
-def pareto_table(table: pd.DataFrame) -> pd.DataFrame:
-    """One line per regime and method from `evaluate.table(samples, ("regime", "method"))`, in percent.
+def pareto_table(samples: pd.DataFrame) -> pd.DataFrame:
+    """From scored answers with regime, seed and method (`seeds.read_results`): the mean of each method, then its seeds, in percent.
 
-    Columns: regime, method, accuracy, accuracy_low, accuracy_high, the same of fidelity, answers, problems.
+    Columns: regime, method, seed (a number, or "mean"), accuracy, accuracy_low, accuracy_high, the same of fidelity (intervals of
+    the mean only, over seeds and problems), seeds, problems, answers (a seed), processor. The base model has no seed: it is
+    counted once.
     """
-    wide = table.pivot(index=["regime", "method"], columns="metric", values=["mean", "low", "high"]) * 100
-    out = pd.DataFrame(
-        {column: wide[{"": "mean", "_low": "low", "_high": "high"}[column[8:]], column[:8]] for column in _COLUMNS}
-    )
-    counts = table[table.metric == "accuracy"].set_index(["regime", "method"])[["answers", "problems"]]
-    order = table[["regime", "method"]].drop_duplicates()
-    return out.join(counts).loc[list(order.itertuples(index=False, name=None))].reset_index()
+    sampled, rows = samples[~samples.greedy], []
+    for (regime, method), part in sampled.groupby(["regime", "method"], sort=False):
+        part = part[part.seed == part.seed.iloc[0]] if method == "base" else part
+        # Problems that every seed answered: while results come in, that is all of them or none.
+        shares = {
+            m: part.pivot_table(index="seed", columns="problem", values=m, aggfunc="mean").dropna(axis=1) for m in METRICS
+        }
+        seeds, counts = list(shares["accuracy"].index), part.groupby("seed").size()
+        common = {"regime": regime, "method": method}
+        size = {"problems": shares["accuracy"].shape[1], "answers": int(counts.iloc[0]), "processor": processor()}
+        mean = {}
+        for metric in METRICS:
+            found = over_seeds_and_problems(shares[metric].to_numpy())
+            mean |= {metric if k == "mean" else f"{metric}_{k}": 100 * v for k, v in found.items()}
+        rows.append(common | {"seed": MEAN} | mean | {"seeds": len(seeds)} | size)
+        for seed in seeds:
+            rows.append(
+                common | {"seed": seed} | {m: 100 * shares[m].loc[seed].mean() for m in METRICS} | {"seeds": 1} | size
+            )
+    return pd.DataFrame(rows)
+
+
+def save_pareto(samples: pd.DataFrame, folder: Path) -> Path:
+    """Draws the picture of what there is so far, the published one beside it; returns the PNG's path."""
+    import matplotlib.pyplot as plt
+
+    points = pareto_table(samples)
+    figure = plot_pareto(points, pd.read_csv(PUBLISHED / "sp3f_figure1.csv"))
+    path = save_figure(figure, points, "pareto", folder)
+    plt.close(figure)
+    return path
 
 
 def plot_pareto(points: pd.DataFrame, published: pd.DataFrame | None = None):
@@ -29,14 +64,18 @@ def plot_pareto(points: pd.DataFrame, published: pd.DataFrame | None = None):
     apply_theme()
     regimes = list(points.regime.unique())
     panels = len(regimes) + (published is not None)
-    figure, axes = plt.subplots(1, panels, figsize=(WIDTH / 2 * panels + 0.6, 3.9), squeeze=False, layout="constrained")
-    for axis, regime in zip(axes[0], regimes, strict=False):
+    size, tall = (WIDTH / 2 * panels + 0.6, 6.6), {"height_ratios": [3, 2]}
+    figure, axes = plt.subplots(2, panels, figsize=size, squeeze=False, layout="constrained", gridspec_kw=tall)
+    for axis, below, regime in zip(*axes, regimes, strict=False):
         chosen = points[points.regime == regime]
         _draw_measured(axis, chosen)
-        answers, problems = chosen.answers.iloc[0], chosen.problems.iloc[0]
-        axis.set_title(f"This repository: {regime}\n{problems} problems, {answers} answers a point", fontsize="medium")
+        _draw_accuracies(below, chosen)
+        seeds = int(chosen.seeds.max())
+        what = f"{chosen.problems.iloc[0]} problems, {chosen.answers.iloc[0]} answers a seed"
+        axis.set_title(f"This repository: {regime}\n{seeds} seed{'s' if seeds > 1 else ''}, {what}", fontsize="medium")
     if published is not None:
         _draw_published(axes[0][-1], published)
+        axes[1][-1].axis("off")
     for axis in axes[0]:
         axis.set(xlabel="language fidelity (%)", ylabel="accuracy (%)")
         axis.set_xlim(-4, 104)
@@ -45,26 +84,47 @@ def plot_pareto(points: pd.DataFrame, published: pd.DataFrame | None = None):
 
 
 def _draw_measured(axis, points: pd.DataFrame) -> None:
-    rows = {row.method: row for row in points.itertuples()}
+    rows = {row.method: row for row in points[points.seed == MEAN].itertuples()}
     for start, end in ARROWS:
         if start in rows and end in rows:
             _arrow(axis, rows[start], rows[end])
     for method, row in rows.items():
+        style = {"fmt": METHOD_MARKERS[method], "color": METHOD_COLOURS[method], "markeredgecolor": "black"}
         axis.errorbar(
             row.fidelity,
             row.accuracy,
             xerr=[[row.fidelity - row.fidelity_low], [row.fidelity_high - row.fidelity]],
             yerr=[[row.accuracy - row.accuracy_low], [row.accuracy_high - row.accuracy]],
-            fmt=METHOD_MARKERS[method],
-            color=METHOD_COLOURS[method],
-            markeredgecolor="black",
             markeredgewidth=0.6,
             capsize=2,
             markersize=7,
             label=METHOD_NAMES[method],
             zorder=3,
+            **style,
         )
+        each = points[(points.method == method) & (points.seed != MEAN)]
+        if len(each) > 1:
+            axis.errorbar(
+                each.fidelity, each.accuracy, markersize=3.5, markeredgewidth=0.3, alpha=0.7, zorder=2.5, ls="", **style
+            )
     axis.legend(loc="best", fontsize="small")
+
+
+def _draw_accuracies(axis, points: pd.DataFrame) -> None:
+    means = points[points.seed == MEAN].reset_index(drop=True)
+    for place, row in means.iterrows():
+        style = {"fmt": METHOD_MARKERS[row.method], "color": METHOD_COLOURS[row.method], "markeredgecolor": "black"}
+        bars = [[row.accuracy - row.accuracy_low], [row.accuracy_high - row.accuracy]]
+        axis.errorbar(place, row.accuracy, yerr=bars, markeredgewidth=0.6, capsize=2, markersize=7, **style)
+        each = points[(points.method == row.method) & (points.seed != MEAN)].accuracy
+        if len(each) > 1:
+            beside = [place + 0.22] * len(each)
+            axis.errorbar(beside, each, markersize=3.5, markeredgewidth=0.3, alpha=0.7, ls="", **style)
+        axis.annotate(f"{row.accuracy:.0f}", (place - 0.16, row.accuracy), ha="right", va="center", fontsize="small")
+    names = [METHOD_NAMES[method].replace(" without ", "\nwithout\n").replace(", ", ",\n") for method in means.method]
+    axis.set_xticks(range(len(means)), names, fontsize="small")
+    axis.set(ylabel="accuracy (%)", ylim=(-4, 104), xlim=(-0.6, len(means) - 0.4))
+    axis.grid(axis="x", visible=False)
 
 
 def _arrow(axis, start, end) -> None:

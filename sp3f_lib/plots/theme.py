@@ -10,6 +10,7 @@ METHOD_COLOURS = {
     "base": "#7f7f7f",
     "sft": "#56B4E9",
     "rlvr": "#E69F00",
+    "rlvr_without_fidelity": "#D55E00",
     "judge_unprivileged": "#CC79A7",
     "judge_only": "#F0E442",
     "sp3f": "#009E73",
@@ -18,11 +19,20 @@ METHOD_NAMES = {
     "base": "Base",
     "sft": "SFT",
     "rlvr": "RLVR",
+    "rlvr_without_fidelity": "RLVR, no language term",
     "judge_unprivileged": "Judge without reference",
     "judge_only": "Judge only",
     "sp3f": "SP3F",
 }
-METHOD_MARKERS = {"base": "o", "sft": "s", "rlvr": "^", "judge_unprivileged": "v", "judge_only": "P", "sp3f": "D"}
+METHOD_MARKERS = {
+    "base": "o",
+    "sft": "s",
+    "rlvr": "^",
+    "rlvr_without_fidelity": "<",
+    "judge_unprivileged": "v",
+    "judge_only": "P",
+    "sp3f": "D",
+}
 WIDTH = 7.0  # inches
 
 

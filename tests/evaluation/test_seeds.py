@@ -1,47 +1,188 @@
 """What is said over several seeds, against numbers worked out by hand."""
 
+import math
+
 import pandas as pd
 import pytest
+from scipy import stats
 
-from sp3f_lib.evaluation.seeds import differences_over_seeds, mean_and_half_width, over_seeds
-
-RESULTS = pd.DataFrame(
-    [
-        {
-            "seed": seed,
-            "regime": "warm",
-            "method": method,
-            "accuracy": accuracy,
-            "fidelity": 1.0,
-            "greedy": accuracy,
-            "reasons": 1.0,
-        }
-        for seed, row in enumerate([(0.9, 0.50, 0.52), (0.8, 0.70, 0.74), (0.7, 0.30, 0.36)])
-        for method, accuracy in zip(("base", "sft", "sp3f"), row, strict=True)
-    ]
+from sp3f_lib.evaluation.seeds import (
+    differences,
+    mean_and_half_width,
+    over_seeds,
+    read_results,
+    report,
+    save_seeds,
+    seed_table,
 )
+from sp3f_lib.machine import processor
+
+
+def results(**by_method) -> pd.DataFrame:
+    """A `seed_table` of one regime from the accuracies of each method, seed by seed."""
+    rows = [
+        {"regime": "warm", "method": method, "seed": seed, "accuracy": accuracy, "fidelity": 1.0, "both": accuracy}
+        | {"greedy": accuracy, "steps": 2.0 + seed, "fidelity others": float("nan"), "problems": 60, "answers": 480}
+        for method, values in by_method.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+THREE = results(base=[0.9, 0.8, 0.7], sft=[0.50, 0.70, 0.30], rlvr=[0.52, 0.74, 0.36], sp3f=[0.53, 0.73, 0.40])
+
+
+# ---- over seeds
 
 
 def test_the_mean_over_seeds_has_a_t_interval():
-    table = over_seeds(RESULTS).set_index("method")
+    table = over_seeds(THREE).set_index("method")
     # mean 50, standard deviation 20, t(2) = 4.303: 4.303 * 20 / sqrt(3) = 49.7
     assert table.accuracy["sft"] == "50.0 ± 49.7"
     assert table["accuracy by seed"]["sft"] == "50.0 70.0 30.0"
-    assert list(table.seeds) == [3, 3, 3]
+    assert list(table.seeds) == [3, 3, 3, 3]
 
 
-def test_methods_are_compared_within_a_seed():
-    (row,) = differences_over_seeds(RESULTS).to_dict("records")
-    # 2, 4 and 6 points: mean 4, standard deviation 2: 4.303 * 2 / sqrt(3) = 5.0
-    assert row == {"regime": "warm", "difference": "sp3f - sft", "accuracy": "+4.0 ± 5.0", "by seed": "+2.0 +4.0 +6.0"}
+def test_steps_are_no_percentages_and_what_no_regime_has_is_left_out():
+    table = over_seeds(THREE)
+    assert table["steps by seed"][0] == "2.0 3.0 4.0"
+    assert "fidelity others" not in table and "accuracy en" not in table
 
 
 def test_one_seed_says_nothing_of_another():
-    assert mean_and_half_width(RESULTS.accuracy.to_numpy()[:1]) == (0.9, float("inf"))
-    assert over_seeds(RESULTS[RESULTS.seed == 0]).accuracy.iloc[0] == "90.0 ± inf"
+    assert mean_and_half_width(THREE.accuracy.to_numpy()[:1]) == (0.9, float("inf"))
+    assert over_seeds(THREE[THREE.seed == 0]).accuracy.iloc[0] == "90.0"
 
 
 def test_a_wider_confidence_makes_a_wider_interval():
-    values = RESULTS.accuracy.to_numpy()
+    values = THREE.accuracy.to_numpy()
     assert mean_and_half_width(values, 0.99)[1] > mean_and_half_width(values, 0.9)[1]
     assert mean_and_half_width(values)[0] == pytest.approx(values.mean())
+
+
+# ---- differences within a seed
+
+
+def test_methods_are_compared_within_a_seed():
+    first, second = differences(THREE).to_dict("records")
+    # 2, 4 and 6 points: mean 4, standard deviation 2, 4.3027 * 2 / sqrt(3) = 4.9683; t = 4 sqrt(3) / 2 = 3.4641.
+    assert first == {
+        "regime": "warm",
+        "one": "rlvr",
+        "other": "sft",
+        "value": "accuracy",
+        "mean": pytest.approx(4),
+        "low": pytest.approx(-0.9683, abs=1e-4),
+        "high": pytest.approx(8.9683, abs=1e-4),
+        "p_t": pytest.approx(2 * stats.t.sf(3.4641016, 2)),
+        "p_sign": pytest.approx(2 / 2**3),
+        "seeds": 3,
+        "by_seed": "+2.0 +4.0 +6.0",
+    }
+    assert (second["one"], second["other"], second["by_seed"]) == ("sp3f", "rlvr", "+1.0 -1.0 +4.0")
+    assert second["p_sign"] == 1.0  # two of three
+
+
+def test_the_other_way_round_the_difference_changes_its_sign():
+    (there,), (back,) = (differences(THREE, pairs=[pair]).to_dict("records") for pair in (("sp3f", "sft"), ("sft", "sp3f")))
+    assert (back["mean"], back["low"], back["high"]) == pytest.approx((-there["mean"], -there["high"], -there["low"]))
+    assert (back["p_t"], back["p_sign"]) == pytest.approx((there["p_t"], there["p_sign"]))
+
+
+def test_only_seeds_that_have_both_methods_count():
+    table = THREE[~((THREE.method == "sft") & (THREE.seed == 1))]
+    (row,) = differences(table, pairs=[("rlvr", "sft")]).to_dict("records")
+    assert (row["seeds"], row["by_seed"]) == (2, "+2.0 +6.0")
+
+
+def test_of_one_seed_there_is_no_interval():
+    row = differences(THREE[THREE.seed == 1]).iloc[0]
+    assert (row["mean"], row.seeds, row.p_sign) == (pytest.approx(4), 1, 1.0)
+    assert all(math.isnan(row[name]) for name in ("low", "high", "p_t"))
+
+
+def test_equal_differences_have_no_p_of_t():
+    row = differences(results(sft=[0.25, 0.5, 0.75], rlvr=[0.5, 0.75, 1.0])).iloc[0]
+    assert math.isnan(row.p_t) and row.p_sign == 0.25
+
+
+def test_each_regime_has_its_own_lines_and_a_pair_that_it_lacks_is_left_out():
+    cold = results(sft=[0.1, 0.2], rlvr=[0.2, 0.3], judge_unprivileged=[0.2, 0.4], sp3f=[0.5, 0.5]).assign(regime="cold")
+    found = differences(pd.concat([cold, THREE]))
+    assert list(zip(found.regime, found.one, found.other, strict=True)) == [
+        ("cold", "rlvr", "sft"),
+        ("cold", "sp3f", "rlvr"),
+        ("cold", "sp3f", "judge_unprivileged"),
+        ("warm", "rlvr", "sft"),
+        ("warm", "sp3f", "rlvr"),
+    ]
+
+
+def test_without_any_pair_there_is_an_empty_table(tmp_path):
+    found = differences(results(base=[0.1, 0.2]))
+    assert len(found) == 0 and list(found) == list(differences(THREE))
+
+
+# ---- from scored answers to tables
+
+
+def answers(accuracy, lang="sw", fidelity=1.0, greedy=False, problem="p1", steps=2) -> list[dict]:
+    common = {"problem": problem, "lang": lang, "fidelity": fidelity, "greedy": greedy, "steps": steps}
+    return [common | {"accuracy": float(a)} for a in accuracy]
+
+
+@pytest.fixture
+def evaluations(tmp_path):
+    """Two evaluations as they are on the disk."""
+    sft = [*answers([1, 0, 0, 0]), *answers([1, 1], "en", problem="p2", steps=4), *answers([1], greedy=True)]
+    sft += answers([1, 1], fidelity=0.0, problem="p3", steps=0)
+    found = {}
+    for (method, seed), rows in {("sft", 0): sft, ("sp3f", 0): answers([1, 1])}.items():
+        path = tmp_path / f"{method}-{seed}"
+        path.mkdir()
+        pd.DataFrame(rows).to_parquet(path / "samples.parquet")
+        found["cold", seed, method] = path
+    return found
+
+
+def test_a_seed_is_a_line_of_shares_of_the_sampled_answers(evaluations):
+    table = seed_table(read_results(evaluations)).set_index("method")
+    assert table.loc["sft"].to_dict() == {
+        "regime": "cold",
+        "seed": 0,
+        "accuracy": pytest.approx(5 / 8),
+        "fidelity": pytest.approx(6 / 8),
+        "both": pytest.approx(3 / 8),
+        "greedy": 1.0,
+        "steps": pytest.approx((4 * 2 + 2 * 4) / 8),
+        "problems": 3,
+        "answers": 8,
+        "accuracy en": 1.0,
+        "fidelity en": 1.0,
+        "accuracy others": pytest.approx(3 / 6),
+        "fidelity others": pytest.approx(4 / 6),
+    }
+    assert math.isnan(table.greedy["sp3f"]) and math.isnan(table["accuracy en"]["sp3f"])
+
+
+def test_the_report_shows_both_tables():
+    text = report(THREE)
+    assert "50.0 ± 49.7" in text and "+2.0 +4.0 +6.0" in text and "0.0742" in text  # p of t(2) = 3.4641
+
+
+def test_what_is_saved_can_be_drawn_and_compared_again(tmp_path):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    path = save_seeds(THREE, tmp_path / "seeds")
+    assert path == tmp_path / "seeds" / "seed_differences.png"
+    assert {p.name for p in path.parent.iterdir()} == {
+        "seeds.csv",
+        *(f"seed_differences.{end}" for end in ("csv", "pdf", "png")),
+    }
+    seeds, gaps = (pd.read_csv(path.parent / name) for name in ("seeds.csv", "seed_differences.csv"))
+    assert set(seeds.processor) == set(gaps.processor) == {processor()}
+    assert set(gaps.value) == {"accuracy", "fidelity", "both"}
+    pd.testing.assert_frame_equal(seeds.drop(columns="processor"), THREE, check_dtype=False)
+    kept = gaps[gaps.value == "accuracy"].drop(columns="processor")
+    pd.testing.assert_frame_equal(kept, differences(THREE), check_dtype=False, rtol=1e-5)

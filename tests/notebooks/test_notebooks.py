@@ -11,6 +11,8 @@ import pandas as pd
 import papermill
 import pytest
 
+from sp3f_lib.plots.pareto import MEAN
+
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 TOY = REPOSITORY / "tests" / "toy.yaml"
@@ -48,6 +50,7 @@ def test_the_figures_and_their_tables_are_there(folder):
     names = {path.stem for path in (folder / "figures").iterdir()}
     wanted = {
         "pareto",
+        "differences",
         "sft_loss",
         "fidelity_confusion",
         *(f"judge_{n}" for n in ("accuracy", "bias", "attacks", "simulation")),
@@ -56,14 +59,17 @@ def test_the_figures_and_their_tables_are_there(folder):
         *(f"{n}_{r}" for n in ("rl_curves", "languages", "sft_languages") for r in ("warm", "cold")),
     }
     assert names == wanted
-    for name in names:
+    assert {path.name for path in (folder / "figures").glob("differences.*")} == {"differences.csv"}
+    for name in names - {"differences"}:
         assert {path.suffix for path in (folder / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}
 
 
 def test_the_pareto_table_agrees_with_the_scored_answers(folder):
     if not (folder / "figures").is_dir():
         pytest.skip("the notebooks were not run in this session")
-    table = pd.read_csv(folder / "figures" / "pareto.csv").set_index(["regime", "method"])
+    points = pd.read_csv(folder / "figures" / "pareto.csv")
+    assert set(points.seed) == {MEAN, "0"}
+    table = points[points.seed == MEAN].set_index(["regime", "method"])
     assert set(table.index) == {
         *(("warm", m) for m in ("base", "sft", "rlvr", "sp3f")),
         *(("cold", m) for m in ("base", "sft", "judge_unprivileged")),
@@ -75,6 +81,22 @@ def test_the_pareto_table_agrees_with_the_scored_answers(folder):
     assert table.loc[("warm", "sft"), "answers"] == len(sampled)
     assert table.loc[("warm", "sft"), "accuracy"] == pytest.approx(100 * sampled.accuracy.mean())
     assert table.loc[("warm", "sft"), "fidelity"] == pytest.approx(100 * sampled.fidelity.mean())
+
+
+def test_the_table_of_differences_agrees_with_the_pareto_table(folder):
+    if not (folder / "figures").is_dir():
+        pytest.skip("the notebooks were not run in this session")
+    points, gaps = (pd.read_csv(folder / "figures" / f"{name}.csv") for name in ("pareto", "differences"))
+    means = points[points.seed == MEAN].set_index(["regime", "method"]).accuracy
+    gaps = gaps[gaps.value == "accuracy"]
+    assert {(row.regime, row.one, row.other) for row in gaps.itertuples()} == {
+        ("warm", "rlvr", "sft"),
+        ("warm", "sp3f", "rlvr"),
+    }
+    for row in gaps.itertuples():
+        # Every problem has as many answers, so both are means over the same answers.
+        assert row.mean == pytest.approx(means[row.regime, row.one] - means[row.regime, row.other], abs=1e-4)
+        assert row.seeds == 1
 
 
 def test_a_misspelt_parameter_stops_the_notebook_and_names_the_nearest(tmp_path, monkeypatch):
@@ -100,13 +122,15 @@ def test_reproduce_runs_once_and_then_finds_nothing_to_do(folder):
     first = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "2 of 2 notebooks run" in first.stdout
-    assert "accuracy" in first.stdout
+    assert "Accuracy and language fidelity in %" in first.stdout
+    assert "warm: SP3F minus RLVR is " in first.stdout and "in one seed, which says nothing about another." in first.stdout
+    assert "committed" not in first.stdout  # seeds of the lab, not of this profile
     second = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert "Nothing to do" in second.stdout
-    (folder / "figures" / "toy" / "pareto.png").unlink()
+    (folder / "figures" / "toy-recipe" / "pareto.png").unlink()
     third = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert "1 of 2 notebooks run" in third.stdout, third.stdout
-    assert (folder / "figures" / "toy" / "pareto.png").is_file()
+    assert (folder / "figures" / "toy-recipe" / "pareto.png").is_file()
 
 
 def test_rows_with_the_required_fields_alone_are_enough_for_the_first_notebook(tmp_path, monkeypatch):

@@ -1,0 +1,43 @@
+"""The figure of differences shows its table: a line per pair, its interval over seeds, and every seed."""
+
+import matplotlib
+import pandas as pd
+import pytest
+
+matplotlib.use("Agg")
+
+from sp3f_lib.evaluation.seeds import differences
+from sp3f_lib.plots.seeds import plot_differences
+
+
+def gaps(regime="cold", seeds=3) -> pd.DataFrame:
+    values = {"sft": [0.1, 0.2, 0.3], "rlvr": [0.2, 0.3, 0.5], "sp3f": [0.6, 0.5, 0.9]}
+    rows = [
+        {"regime": regime, "method": method, "seed": seed, "accuracy": value}
+        for method, shares in values.items()
+        for seed, value in enumerate(shares[:seeds])
+    ]
+    return differences(pd.DataFrame(rows))
+
+
+def test_a_pair_is_a_line_with_its_interval_and_its_seeds():
+    table = gaps()
+    (axis,) = plot_differences(table).axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["RLVR minus\nSFT", "SP3F minus\nRLVR"]
+    assert axis.get_title() == "cold: 3 seeds, 95 % t intervals"
+    for place, (row, bar) in enumerate(zip(table.itertuples(), axis.containers, strict=True)):
+        mean, _, (interval,) = bar.lines
+        assert (mean.get_xdata()[0], mean.get_ydata()[0]) == pytest.approx((row.mean, place))
+        assert interval.get_segments()[0][:, 0] == pytest.approx([row.low, row.high])
+    seeds = [list(line.get_xdata()) for line in axis.lines if len(line.get_xdata()) == 3]
+    assert seeds == [pytest.approx([10, 10, 20]), pytest.approx([40, 20, 40])]
+
+
+def test_one_seed_has_no_interval():
+    (axis,) = plot_differences(gaps(seeds=1)).axes
+    assert [bar.lines[2] for bar in axis.containers] == [(), ()]
+
+
+def test_a_regime_is_a_panel():
+    titles = [axis.get_title() for axis in plot_differences(pd.concat([gaps(), gaps("warm")])).axes]
+    assert [title.split(":")[0] for title in titles] == ["cold", "warm"]
