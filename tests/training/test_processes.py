@@ -89,6 +89,8 @@ GRPOTrainer._generate_single_turn = single_turn
 grpo.SP3FTrainer._generate_and_score_completions, grpo.SP3FTrainer._calculate_rewards = score, rewards
 common.set_up(1)
 grpo.train_policy(directory, load_profile(directory / "profile.yaml"), sys.argv[2], read_rows(Path(sys.argv[3])))
+sys.stdout.flush()
+os._exit(0)  # as training/worker.py ends: threads of the collectives may abort the interpreter's own end
 """
 # 12 completions a step, three groups of 4. In two processes of 2 x 3 completions, the second group is in both.
 COMMON = {
