@@ -228,11 +228,11 @@ def child(task: str, stage: str, folder: Path) -> None:
 
 def prepare(profile, stage: str, folder: Path) -> None:
     """A model with random weights to start from, and rows or pairs."""
-    from sp3f_lib.data.lab import sample_problems
+    from sp3f_lib.base.model import new_model, train_tokenizer
+    from sp3f_lib.data.pairs import export_pairs
     from sp3f_lib.data.schema import write_rows
     from sp3f_lib.data.sources import lab_rows
-    from sp3f_lib.methods.export import export_pairs
-    from sp3f_lib.training.lab_model import new_model, train_tokenizer
+    from sp3f_lib.lab.problems import sample_problems
 
     tokenizer = train_tokenizer(profile.lab, profile.data.languages, folder / "model")
     new_model(profile.lab, tokenizer, 0).save_pretrained(folder / "model")

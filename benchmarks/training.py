@@ -244,7 +244,7 @@ def judging_alone(url: str) -> float:
     import asyncio
 
     from sp3f_lib.judges import Ledger, Pair, make_judge
-    from sp3f_lib.sections import Judge
+    from sp3f_lib.profiles.sections import Judge
 
     os.environ |= {"LLM_API_URL": url, "LLM_API_KEY": "none", "NO_PROXY": "127.0.0.1"}
     judge = make_judge(Judge(name="api", model="m", concurrency=64), ledger=Ledger(":memory:"))
@@ -293,12 +293,13 @@ def lab_trainer(kind, overrides: dict | None = None, reward=None):
     from trl import GRPOConfig
 
     from sp3f_lib.data.sources import load_splits
-    from sp3f_lib.evaluation.generate import load_model
+    from sp3f_lib.generation.local import load_model
     from sp3f_lib.judges import make_judge
     from sp3f_lib.lab.shipped import shipped_base
+    from sp3f_lib.machine import set_up
     from sp3f_lib.profiles import load_profile
     from sp3f_lib.rewards.verifiable import verifiable_terms
-    from sp3f_lib.training.common import set_up, trainer_settings
+    from sp3f_lib.training.common import trainer_settings
     from sp3f_lib.training.grpo import SP3FTrainer, win_rate
 
     folder = Path(tempfile.mkdtemp())
@@ -331,7 +332,7 @@ def trl_win_rate(judge):
     import asyncio
 
     from sp3f_lib.judges.groups import Group, judge_groups
-    from sp3f_lib.profiles import Judge as Settings
+    from sp3f_lib.profiles.sections import Judge as Settings
 
     def win_rate(completions, question, reference, **_):
         texts = [completion[-1]["content"] for completion in completions]

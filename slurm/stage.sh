@@ -9,13 +9,15 @@ set -u
 
 PYTHON=${PYTHON:-python}
 
-# stage VERB ARGUMENTS...: one verb of `python -m sp3f_lib`.
+# stage VERB ARGUMENTS...: one verb of `sp3f`.
 stage() {
-    local code=0 again='' told=''
+    local code=0 again='' told='' child=''
+    # Before the stage starts: a signal that comes first must not end this shell and leave the stage alone.
+    trap 'told=USR1; again=yes; kill -USR1 "$child" 2>/dev/null' USR1
+    trap 'told=TERM; kill -TERM "$child" 2>/dev/null' TERM
     "$PYTHON" -m sp3f_lib "$@" &
-    local child=$!
-    trap 'told=yes; again=yes; kill -USR1 "$child" 2>/dev/null' USR1
-    trap 'told=yes; kill -TERM "$child" 2>/dev/null' TERM
+    child=$!
+    [ -z "$told" ] || kill -s "$told" "$child" 2>/dev/null
     wait "$child" || code=$?
     while [ -n "$told" ] && [ "$code" -gt 128 ]; do # a signal ended the wait, not the stage
         told='' code=0

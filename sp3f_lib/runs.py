@@ -28,11 +28,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from sp3f_lib import progress
+
 MANIFEST = "manifest.json"
 PACKAGE = Path(__file__).parent
 LIBRARIES = ("torch", "transformers", "trl", "datasets", "accelerate", "math-verify", "lingua-language-detector")
 HASHES = ".hashes.json"
 OWNER = ".owner"
+LOCK = ".lock"
 _PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)  # the largest one: training may be in processes of its own
 _LARGE_BYTES = 1_000_000  # smaller files are hashed each time
 _SETTLED_SECONDS = 2.0  # the coarsest clock of a file system: a younger file could change without a new time
@@ -50,17 +53,25 @@ class NotFinished(StageError):
     """A stage that would have to be made, where only finished ones are wanted."""
 
 
-_FINISHED_ONLY = ContextVar("finished only", default=False)
+_ASKED_FOR = ContextVar("stages that were asked for", default=None)
 
 
 @contextmanager
 def finished_only():
-    """Within the block `run_stage` finds finished stages, and raises `NotFinished` where one would have to be made."""
-    token = _FINISHED_ONLY.set(True)
+    """Within the block `run_stage` finds finished stages, and raises `NotFinished` where one would have to be made.
+
+    Gives the stages that were asked for, in order: {directory: its manifest, or None where it is not finished}.
+    """
+    token = _ASKED_FOR.set({})
     try:
-        yield
+        yield _ASKED_FOR.get()
     finally:
-        _FINISHED_ONLY.reset(token)
+        _ASKED_FOR.reset(token)
+
+
+def only_looking() -> bool:
+    """Whether this is within a block of `finished_only`, where nothing is made, and so nothing that making needs is checked."""
+    return _ASKED_FOR.get() is not None
 
 
 @contextmanager
@@ -132,10 +143,15 @@ def code_hash(*names: str) -> str:
     for name in names:
         path = PACKAGE / name
         files += sorted(p for p in path.rglob("*") if p.suffix in (".py", ".yaml")) if path.is_dir() else [path]
+    return _hash_of(tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+@cache
+def _hash_of(files: tuple[tuple[Path, int], ...]) -> str:
     digest = hashlib.sha256()
-    for path in files:
+    for path, changed in files:
         digest.update(str(path.relative_to(PACKAGE)).encode())
-        digest.update(_without_prose(path, path.stat().st_mtime_ns).encode())
+        digest.update(_without_prose(path, changed).encode())
     return digest.hexdigest()
 
 
@@ -154,6 +170,7 @@ def _without_prose(path: Path, _time: int) -> str:
     return ast.dump(tree)
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of the libraries that decide numbers; those not installed are left out."""
     found = {"python": platform.python_version()}
@@ -219,25 +236,29 @@ def run_stage(
         "versions": versions(),
     }
     directory = Path(root) / stage / content_hash(described)[:12]
-    if read_manifest(directory) is not None:
+    manifest = read_manifest(directory)
+    if only_looking():
+        _ASKED_FOR.get().setdefault(directory, manifest)
+        if manifest is None:
+            raise NotFinished(f"{stage} is not made yet")
+    if manifest is not None:
         return directory
-    if _FINISHED_ONLY.get():
-        raise NotFinished(f"{stage} is not made yet")
     directory.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(directory / ".lock")
+    lock = FileLock(directory / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"{stage}: another process is at work in {directory} ({_owner(directory)}); waiting for it", flush=True)
+        print(f"{stage}: another process is at work in {directory} ({owner(directory)}); waiting for it", flush=True)
         lock.acquire()
     try:
         if read_manifest(directory) is not None:
             return directory
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        owner = f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}: {command}"
-        write_text(directory / OWNER, owner)
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        write_text(directory / OWNER, f"process {os.getpid()} on {socket.gethostname()} since {since}: {command}")
         started = time.time()
         work(directory)
+        progress.finished(directory)
         files = sorted({p for glob in outputs for p in directory.glob(glob) if p.is_file() and not p.name.startswith(".")})
         if not files:
             raise StageError(f"{stage} wrote none of {list(outputs)} in {directory}")
@@ -255,10 +276,21 @@ def run_stage(
         lock.release()
 
 
-def _owner(directory: Path) -> str:
+def owner(directory: Path) -> str:
     """Who holds a stage's lock, as it wrote itself down; between lock and writing it is not known yet."""
     path = directory / OWNER
     return path.read_text(encoding="utf-8") if path.is_file() else "just started"
+
+
+def is_held(directory: Path) -> bool:
+    """Whether a process is at work on a stage, that is, holds its lock."""
+    if not (directory / LOCK).is_file():
+        return False
+    try:
+        with FileLock(directory / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def _git_commit() -> str | None:

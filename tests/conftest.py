@@ -1,4 +1,4 @@
-"""What the tests share: the folder of real data, a row to break, a guard against endless work, repeatable hypothesis."""
+"""What the tests share: real data, a row to break, tiny models, a guard against endless work, repeatable hypothesis."""
 
 import signal
 from pathlib import Path
@@ -38,6 +38,26 @@ def good_row() -> dict:
         "reward_model": {"ground_truth": "3"},
         "extra_info": {"ground_truth": "3", "lang": "de", "task": "made up", "id": "sum-1"},
     }
+
+
+@pytest.fixture(scope="session")
+def tiny_families() -> dict:
+    """Both families of tiny_models.py, as they were made; torch is imported only where a test wants them."""
+    from .tiny_models import make_tiny
+
+    return {family: make_tiny(family) for family in ("llama", "qwen2")}
+
+
+@pytest.fixture(params=["llama", "qwen2"])
+def tiny(request, tiny_families):
+    """Both families, one after the other; a test may change the policy, the tokenizer and the generation settings."""
+    return tiny_families[request.param].fresh()
+
+
+@pytest.fixture
+def qwen2(tiny_families):
+    """The Qwen2 alone, where one family is enough."""
+    return tiny_families["qwen2"].fresh()
 
 
 @pytest.fixture

@@ -5,19 +5,14 @@ own SFT model and policies from the same shipped base; all are scored on the sam
 a seed, with Student's t interval over seeds and the exact sign test.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from sp3f_lib.evaluation.evaluate import METRICS, read_samples
+from sp3f_lib.evaluation.score import METRICS, read_samples
 from sp3f_lib.evaluation.statistics import sign_test
-from sp3f_lib.launch import run_stages
-from sp3f_lib.machine import processor
-from sp3f_lib.profiles import Profile
-from sp3f_lib.stages import START
 
 # What the claims are about; then every other pair is two arms' business.
 HEADLINES = (("rlvr", "sft"), ("sp3f", "rlvr"), ("sp3f", "judge_unprivileged"), ("rlvr", "rlvr_without_fidelity"))
@@ -25,27 +20,6 @@ HEADLINES = (("rlvr", "sft"), ("sp3f", "rlvr"), ("sp3f", "judge_unprivileged"), 
 VALUES = ("accuracy", "fidelity", "both", "greedy", "steps", "accuracy en", "accuracy others", "fidelity others")
 DIFFERENCE = ("regime", "one", "other", "value", "mean", "low", "high", "p_t", "p_sign", "seeds", "by_seed")
 Results = dict[tuple[str, int, str], Path]
-
-
-def run_seeds(
-    profiles: Sequence[Profile],
-    methods: Callable[[Profile], Sequence[str]] = lambda profile: (*START, *profile.arms),
-    done: Callable[[Results], None] = lambda found: None,
-) -> Results:
-    """Trains and scores the `methods` of each profile (one per seed and regime), `parallel` at a time, in this order.
-
-    `done` is called with what is finished so far, at first and after every evaluation. Returns {(regime, seed, method): directory}.
-    """
-    firsts = {p.regime: p.seed for p in reversed(profiles)}  # the base model is the same for every seed
-    jobs = [(p, "evaluate", m) for p in profiles for m in methods(p) if m != "base" or p.seed == firsts[p.regime]]
-    # Whatever is trained from an SFT model waits for it, so that no two processes make the same one.
-    made = {(p.regime, p.seed): number for number, (p, _, m) in enumerate(jobs) if m == "sft"}
-    after = {k: made[p.regime, p.seed] for k, (p, _, m) in enumerate(jobs) if m not in START and (p.regime, p.seed) in made}
-
-    def named(paths: Mapping[int, Path]) -> Results:
-        return {(p.regime, p.seed, m): paths[k] for k, (p, _, m) in enumerate(jobs) if k in paths}
-
-    return named(dict(enumerate(run_stages(jobs, lambda paths: done(named(paths)), after))))
 
 
 def read_results(found: Results) -> pd.DataFrame:
@@ -99,6 +73,8 @@ def differences(
     Columns: regime, one, other, value, mean, low, high (95 % t interval over seeds; NaN of one seed), p_t, p_sign (two-sided),
     seeds, by_seed (text).
     """
+    from scipy import stats
+
     rows = []
     for regime, part in results.groupby("regime", sort=False):
         by_seed = 100 * part.pivot(index="seed", columns="method", values=value)
@@ -122,6 +98,8 @@ def mean_and_half_width(values: np.ndarray, confidence: float = 0.95) -> tuple[f
     >>> mean_and_half_width(np.array([1.0, 2.0, 3.0]))
     (2.0, 2.48...)
     """
+    from scipy import stats
+
     n = len(values)
     if n < 2:
         return float(values.mean()), float("inf")
@@ -129,21 +107,9 @@ def mean_and_half_width(values: np.ndarray, confidence: float = 0.95) -> tuple[f
     return float(values.mean()), float(half)
 
 
-def save_seeds(results: pd.DataFrame, folder: Path) -> Path:
-    """Writes `seeds.csv` (a `seed_table`, and the processor) and the differences as `seed_differences.{csv,pdf,png}`."""
-    from sp3f_lib.plots.seeds import plot_differences
-    from sp3f_lib.plots.theme import save_figure
-
-    folder.mkdir(parents=True, exist_ok=True)
-    results.assign(processor=processor()).to_csv(folder / "seeds.csv", index=False, float_format="%.6g")
-    gaps = pd.concat([differences(results, value) for value in ("accuracy", "fidelity", "both")], ignore_index=True)
-    gaps = gaps.assign(processor=processor())
-    return save_figure(plot_differences(gaps[gaps.value == "accuracy"]), gaps, "seed_differences", folder)
-
-
-def report(results: pd.DataFrame) -> str:
-    """Both tables of a `seed_table`, for people."""
-    gaps = differences(results)
+def report(results: pd.DataFrame, pairs: Sequence[tuple[str, str]] = HEADLINES) -> str:
+    """Both tables of a `seed_table`, for people; `pairs`: see `differences`."""
+    gaps = differences(results, pairs=pairs)
     return (
         "\nPercent (steps: calculations an answer), mean over seeds ± half a 95 % t interval; then each seed:\n\n"
         f"{over_seeds(results).to_string(index=False)}\n"

@@ -8,7 +8,6 @@ stays inside [0, 1] and keeps a width where every answer is right.
 import math
 
 import numpy as np
-from scipy import stats
 
 RESAMPLES = 10_000
 
@@ -19,6 +18,8 @@ def clustered_mean(values, clusters, confidence: float = 0.95) -> dict:
     Returns `mean`, `low`, `high`, `answers` (n) and `problems` (number of clusters). A t quantile with clusters - 1 degrees of
     freedom stands for the normal one.
     """
+    from scipy import stats  # takes longer to import than all that most commands do
+
     values = np.asarray(values, dtype=float)
     _, number = np.unique(np.asarray(clusters), return_inverse=True)
     if not len(values) or np.isnan(values).any():
@@ -48,6 +49,8 @@ def paired_difference(one, other, confidence: float = 0.95) -> dict:
 
     Returns `difference`, `low`, `high`, `problems`; 10,000 resamples of problems, percentile method, fixed seed.
     """
+    from scipy import stats
+
     gaps = (one - other).dropna().to_numpy()
     if not len(gaps):
         raise ValueError("no problem is in both series: nothing to compare")
@@ -98,6 +101,8 @@ def sign_test(differences) -> float:
     >>> sign_test([1.0, 2.0, 0.5, 3.0, 0.1, 4.0, 2.2, 0.3, 1.1, 0.9])
     0.001953125
     """
+    from scipy import stats
+
     signs = np.sign(np.asarray(differences, dtype=float))
     above, below = int((signs > 0).sum()), int((signs < 0).sum())
     return float(stats.binomtest(above, above + below).pvalue) if above + below else 1.0

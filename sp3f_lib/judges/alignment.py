@@ -6,6 +6,9 @@ whether each calculation holds, whether its numbers come from the question or fr
 answer and whether it is the last result. It does not solve the question, so a wrong chain that agrees with itself passes: the
 weakness that privilege mends. With the bare answer (`answer`) it asks who arrives there; what is in sight breaks ties.
 
+The same number gives a score from 0 to 10 (`score`), the order of a group (`rank`), or is taken as it is (`agree`). A judge of
+chosen accuracy is this one with `Noise` (noise.py).
+
 It needs no model and no network and costs microseconds, which makes the whole method run on a laptop. It cannot read prose:
 on tasks whose solutions hold no calculations it falls back on comparing answers.
 """
@@ -16,75 +19,74 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from sp3f_lib.judges.base import Pair, Verdict
-from sp3f_lib.rewards.answers import answers_equal, extract_answer, normalise
-
-# A colon is no division here: "apples: 5 + 3 = 8" is how most languages introduce a calculation.
-_SIGN = str.maketrans({"×": "*", "⋅": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "\n": ";"})
-# Bounded on purpose: a response is untrusted, and no honest calculation has longer numbers or more terms.
-_NUMBER = r"(?:\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})%?"
-_CALCULATION = re.compile(
-    rf"(-?\(?{_NUMBER}(?:(?: ?\))? ?[-+*/] ?(?:\( ?)?{_NUMBER}){{1,12}}(?: ?\))?) ?= ?[^\d\s=.-]{{0,3}} ?(-?{_NUMBER})"
-)
-_GSM8K_ANSWER = re.compile(r"####\s*(\S+)")
-_LONGEST = 20_000  # characters of a response that are read
-
-Calculation = tuple[str, str]
+from sp3f_lib.judges.base import Asked, Lineup, Pair, Single, Verdict
+from sp3f_lib.judges.list_prompt import ranks_of
+from sp3f_lib.judges.noise import EXACT, Noise
+from sp3f_lib.judges.score_prompt import MOST
+from sp3f_lib.rewards.answers import answers_equal, extract_answer
+from sp3f_lib.rewards.calculations import NUMBER, calculations, form, plain_number, plain_text, reference_answer
 
 
 class AlignmentJudge:
-    """A deterministic judge; equal scores are a tie (0.5). `compare` always gives a verdict."""
+    """A deterministic judge; equal scores are a tie (0.5). Without `noise` it always gives a verdict."""
 
     name = "alignment"
+
+    def __init__(self, noise: Noise = EXACT):
+        self.noise = noise
 
     async def compare(self, pairs: Sequence[Pair]) -> list[Verdict]:
         """One verdict per pair; see the module's docstring for what is compared."""
         return [self._verdict(pair) for pair in pairs]
 
+    async def score(self, asked: Sequence[Single]) -> list[Verdict]:
+        """One verdict per response, its `score` a tenth of a whole number from 0 to 10, as other judges give it."""
+        return [self._value(one, steps=MOST) for one in asked]
+
+    async def agree(self, asked: Sequence[Single]) -> list[Verdict]:
+        """One verdict per response, its `score` the agreement with what is shown as it is (`value`), in [0, 1]."""
+        return [self._value(one) for one in asked]
+
+    async def rank(self, asked: Sequence[Lineup]) -> list[Verdict]:
+        """One verdict per lineup, with the `ranks` of its responses; equals share a rank."""
+        found = []
+        for lineup in asked:
+            values = [value(lineup, response) for response in lineup.responses]
+            found.append(self._said(ranks=ranks_of(values) if self.noise.none else self.noise.ranks(lineup, values)))
+        return found
+
     def _verdict(self, pair: Pair) -> Verdict:
         a, b = (_score(pair, response) for response in (pair.response_a, pair.response_b))
-        return Verdict(preference=0.5 if a == b else float(a > b), judge=self.name)
+        preference = 0.5 if a == b else float(a > b)
+        if not self.noise.none and pair.response_a.strip() != pair.response_b.strip():
+            preference = self.noise.preference(pair, preference)
+        return self._said(preference=preference)
+
+    def _value(self, asked: Single, steps: int | None = None) -> Verdict:
+        exact = value(asked, asked.response)
+        found = exact if self.noise.none else self.noise.value(asked, exact)
+        return self._said(score=found if found is None or steps is None else round(found * steps) / steps)
+
+    def _said(self, **said) -> Verdict:
+        lost = None in said.values()
+        return Verdict(**{"preference": None} | said, reason="drawn by judge.missing" if lost else "", judge=self.name)
 
 
-def _score(pair: Pair, response: str) -> tuple[float, ...]:
+def value(asked: Asked, response: str) -> float:
+    """How good a response is, in [0, 1]: one number that orders responses as `compare` does."""
+    first, *rest = _score(asked, response)
+    return (2 * first + rest[0]) / 3 if rest else first
+
+
+def _score(asked: Asked, response: str) -> tuple[float, ...]:
     """What is compared, the first number first."""
-    match pair.shown:
+    match asked.shown:
         case "none":
-            return (plausibility(pair.question, response),)
+            return (plausibility(asked.question, response),)
         case "answer":
-            return arrives(pair.reference, response), plausibility(pair.question, response)
+            return arrives(asked.reference, response), plausibility(asked.question, response)
         case _:
-            return (agreement(pair.reference, response),)
-
-
-@lru_cache(maxsize=4_096)
-def calculations(text: str) -> tuple[Calculation, ...]:
-    """The chain of (calculation, result) in a text, brought into one form; GSM8K's `<<...>>` are read once.
-
-    >>> calculations("Er hat 5 + 3 = 8. Also 8 ÷ 2 = 4.")
-    (('5+3', '8'), ('8/2', '4'))
-    """
-    text = text[:_LONGEST]
-    annotated = re.findall(r"<<([^<>]*=[^<>]*)>>", text)
-    plain = plain_text(" ; ".join(annotated) if annotated else text)
-    return tuple((_balanced(left), _value(right)) for left, right in _CALCULATION.findall(plain))
-
-
-def plain_text(text: str) -> str:
-    """Native digits as ASCII, LaTeX's and typographers' signs of operations as `+ - * /`, single spaces."""
-    for latex, sign in ((r"\times", "*"), (r"\cdot", "*"), (r"\div", "/"), ("$", ""), (r"\(", ""), (r"\)", "")):
-        text = text.replace(latex, sign)
-    text = re.sub(r"\d+", lambda match: normalise(match.group()), text.translate(_SIGN))
-    text = re.sub(r"(?<=\d),(?=\d{3})", "", re.sub(r"(?<=[\d\s])x(?=[\d\s])", "*", text))
-    return re.sub(r"\s+", " ", text)
-
-
-def reference_answer(reference: str) -> str | None:
-    r"""The answer of a reference solution: boxed, or behind GSM8K's `####`."""
-    if (boxed := extract_answer(reference)) is not None:
-        return boxed
-    found = _GSM8K_ANSWER.findall(reference)
-    return found[-1].replace(",", "") if found else None
+            return (agreement(asked.reference, response),)
 
 
 @lru_cache(maxsize=4_096)
@@ -96,7 +98,7 @@ def agreement(reference: str, response: str) -> float:
     wanted, found = calculations(reference), calculations(response)
     followed = 0
     for one, other in zip(wanted, found, strict=False):
-        if _form(one) != _form(other):
+        if form(one) != form(other):
             break
         followed += 1
     gold = reference_answer(reference)
@@ -122,10 +124,10 @@ def plausibility(question: str, response: str) -> float:
     chain, answer = calculations(response), extract_answer(response)
     if not chain:
         return 0.25 * (answer is not None)
-    given = set(map(_value, re.findall(_NUMBER, plain_text(question))))
+    given = set(map(plain_number, re.findall(NUMBER, plain_text(question))))
     known, sound, grounded, terms, used = given | {"1", "2", "100"}, 0, 0, 0, set()
     for left, right in chain:
-        numbers = [_value(number) for number in re.findall(_NUMBER, left)]
+        numbers = [plain_number(number) for number in re.findall(NUMBER, left)]
         terms += len(numbers)
         grounded += sum(number in known for number in numbers)
         used.update(numbers)
@@ -133,30 +135,6 @@ def plausibility(question: str, response: str) -> float:
         known = known | {right}
     ended = answer is not None and answers_equal(answer, chain[-1][1])
     return (sound / len(chain) + grounded / terms + len(used & given) / max(len(given), 1) + ended) / 4
-
-
-def _balanced(left: str) -> str:
-    """A calculation without spaces, and without brackets where they do not match."""
-    left = left.replace(" ", "")
-    return left if left.count("(") == left.count(")") else re.sub(r"[()]", "", left)
-
-
-def _form(calculation: Calculation) -> tuple:
-    left, right = calculation
-    parts = [_value(part) if part[-1].isdigit() or part[-1] == "%" else part for part in re.findall(rf"{_NUMBER}|.", left)]
-    signs = {part for part in parts if part in "+-*/()"}
-    if len(signs) == 1 and signs <= {"+", "*"}:
-        return signs.pop(), tuple(sorted(part for part in parts if part not in "+*")), right
-    return tuple(parts), right
-
-
-def _value(number: str) -> str:
-    """One form for one number: `0.50`, `.5` and `0.5` are the same, `50%` is 50."""
-    number = number.rstrip("%")
-    negative, number = number.startswith("-"), number.lstrip("-")
-    whole, _, decimals = number.partition(".")
-    whole, decimals = whole.lstrip("0") or "0", decimals.rstrip("0")
-    return ("-" if negative else "") + whole + (f".{decimals}" if decimals else "")
 
 
 def _holds(left: str, right: str) -> bool:

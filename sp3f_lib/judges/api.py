@@ -1,7 +1,7 @@
 r"""A judge behind any OpenAI-compatible endpoint: OpenAI, OpenRouter, a vLLM or SGLang server of one's own.
 
     export LLM_API_URL=https://api.openai.com/v1 LLM_API_KEY=...
-    python -m sp3f_lib grpo --profile lab --arm sp3f --set judge.name=api --set judge.model=gpt-4o-mini
+    sp3f train sp3f --set judge.name=api --set judge.model=gpt-4o-mini
 
 The paper's judge is GPT-4o-mini (arXiv 2601.18722). The authors' code sends 1,024 requests, sleeps ten seconds, never
 retries, and scores a failed or unreadable judgement as a loss. Here requests run side by side up to a bound, what may pass is
@@ -17,14 +17,15 @@ import asyncio
 import time
 from collections import Counter, deque
 
-from sp3f_lib.judges.base import BudgetError, JudgeError, Pair
-from sp3f_lib.judges.client import check_libraries
+from sp3f_lib.endpoint.client import check_libraries
+from sp3f_lib.endpoint.transport import RequestError, Transport
+from sp3f_lib.judges.asks import messages
+from sp3f_lib.judges.base import Asked, BudgetError, JudgeError
 from sp3f_lib.judges.ledger import Entry, Ledger
-from sp3f_lib.judges.prompts import messages
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.judges.spend import Budget, longest_reply
-from sp3f_lib.judges.transport import RequestError, Transport
-from sp3f_lib.sections import Judge as Settings
+from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.progress import Waiting
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 120.0  # seconds
 _QUIET, _AGAIN, _LOOK = 30.0, 60.0, 1.0  # seconds without an answer until it is said, until it is said again, between looks
@@ -44,16 +45,16 @@ class ApiJudge(RecordedJudge):
         self.budget = Budget(settings, self.ledger.spent(run))
         self._health = Health(settings)
 
-    async def ask(self, missing: dict[str, Pair]) -> dict[str, Entry]:
-        """Asks about every pair; `JudgeError` if the endpoint does not recover, `BudgetError` before a cap is passed.
+    async def ask(self, missing: dict[str, Asked]) -> dict[str, Entry]:
+        """Asks every question; `JudgeError` if the endpoint does not recover, `BudgetError` before a cap is passed.
 
         Whatever ends it, the replies of all calls that were sent are in the ledger.
         """
         entries: dict[str, Entry] = {}
         health, patience = self._health, self.settings.patience_seconds
         async with self._transport.open():
-            while left := [(key, pair) for key, pair in missing.items() if key not in entries]:
-                watch = asyncio.create_task(self._say_when_quiet(entries, len(missing)))
+            while left := [(key, one) for key, one in missing.items() if key not in entries]:
+                watch = asyncio.create_task(self._watch(entries, len(missing)))
                 try:
                     await self._round(left, entries)
                 finally:
@@ -72,17 +73,17 @@ class ApiJudge(RecordedJudge):
             raise JudgeError(health.why(self.name))
         return entries
 
-    async def _round(self, left: list[tuple[str, Pair]], entries: dict[str, Entry]) -> None:
-        """Asks until all are answered or the endpoint is ill. A fixed number of workers: a task a pair would cost more."""
+    async def _round(self, left: list[tuple[str, Asked]], entries: dict[str, Entry]) -> None:
+        """Asks until all are answered or the endpoint is ill. A fixed number of workers: a task a question would cost more."""
         queue, stopped = iter(left), []
 
         async def work() -> None:
-            for key, pair in queue:
+            for key, one in queue:
                 async with self._transport.slot():
                     if self._health.ill or stopped:
                         return
                     try:
-                        entries[key] = await self._one(key, pair)
+                        entries[key] = await self._one(key, one)
                     except Exception as error:  # raised below, when the calls in flight have ended and are written
                         stopped.append(error)
 
@@ -90,24 +91,24 @@ class ApiJudge(RecordedJudge):
         if stopped:
             raise self.budget.explain(stopped[0]) if isinstance(stopped[0], BudgetError) else stopped[0]
 
-    async def _say_when_quiet(self, entries: dict[str, Entry], asked: int) -> None:
-        """Prints a line when no answer has come for a while, and again and again until one does."""
-        answered, since, limit = -1, time.monotonic(), _QUIET
-        while True:
-            now = sum(entry.status != "failed" for entry in entries.values())
-            if now != answered:
-                answered, since, limit = now, time.monotonic(), _QUIET
-            if (waited := time.monotonic() - since) >= limit:
-                print(
-                    f"judge: {answered} of {asked} comparisons answered, {self._transport.waiting_for(waited)}", flush=True
-                )
-                limit = waited + _AGAIN
-            await asyncio.sleep(_LOOK)
+    async def _watch(self, entries: dict[str, Entry], asked: int) -> None:
+        """Says how far the judging is, and prints a line when no answer has come for a while, again and again until one does."""
+        answered, since, limit = _answered(entries), time.monotonic(), _QUIET
+        with Waiting("judge", "comparisons", answered) as wait:
+            while True:
+                if (now := _answered(entries)) != answered:
+                    answered, since, limit = now, time.monotonic(), _QUIET
+                    wait.at(answered, asked)
+                if (waited := time.monotonic() - since) >= limit:
+                    said = f"{answered} of {asked} comparisons answered, {self._transport.waiting_for(waited)}"
+                    print(f"judge: {said}", flush=True)
+                    limit = waited + _AGAIN
+                await asyncio.sleep(_LOOK)
 
-    async def _one(self, key: str, pair: Pair) -> Entry:
+    async def _one(self, key: str, asked: Asked) -> Entry:
         if found := self.ledger.find([key]):  # another process has paid for it in the meantime
             return found[key]
-        settings, chat = self.settings, messages(pair, self.ledger.secret)
+        settings, chat = self.settings, messages(asked, self.ledger.secret)
         reserved = await self.budget.reserve(sum(len(message["content"].encode(errors="replace")) for message in chat))
         body: dict = {"model": settings.model, "messages": chat}
         if settings.temperature is not None:
@@ -124,7 +125,7 @@ class ApiJudge(RecordedJudge):
             self._health.saw(error.reason, error.refused, error.final)
             seconds = time.monotonic() - began
             return self.ledger.write(
-                self.entry(key, pair, "failed", reason=error.reason, seconds=seconds, attempt=error.tries)
+                self.entry(key, asked, "failed", reason=error.reason, seconds=seconds, attempt=error.tries)
             )
         finally:
             self.budget.settle(reserved, usd)
@@ -134,12 +135,16 @@ class ApiJudge(RecordedJudge):
             limit = longest_reply(settings) or reply.tokens_out
             found = {"status": "cut off", "reason": f"cut off at {limit} tokens (judge.max_tokens)"}
         else:
-            found = self.read(reply.text, reply.tokens)
+            found = self.read(asked, reply.text, reply.tokens)
         used = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "usd": usd}
-        entry = self.entry(key, pair, text=reply.text, seconds=reply.seconds, attempt=reply.tries, **used, **found)
+        entry = self.entry(key, asked, text=reply.text, seconds=reply.seconds, attempt=reply.tries, **used, **found)
         entry = self.ledger.write(entry)
         self._health.saw(found.get("reason", ""), False)
         return entry
+
+
+def _answered(entries: dict[str, Entry]) -> int:
+    return sum(entry.status != "failed" for entry in entries.values())
 
 
 class Health:

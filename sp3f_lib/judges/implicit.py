@@ -22,7 +22,7 @@ from pathlib import Path
 from sp3f_lib.judges.base import JudgeError, Pair, Verdict
 from sp3f_lib.judges.recorded import SAME_TEXT
 from sp3f_lib.languages import get_language
-from sp3f_lib.sections import Judge as Settings
+from sp3f_lib.profiles.sections import Judge as Settings
 
 Asked = tuple[str, str, str]  # question, language, response
 
@@ -91,8 +91,8 @@ class ImplicitJudge:
 
     def _rewards(self, asked: list[Asked]) -> dict[Asked, float | str]:
         """The reward of each response in nats, or why it has none."""
-        from sp3f_lib.methods.icr import conditioning_prompt, implicit_rewards
-        from sp3f_lib.methods.scoring import ScoringError
+        from sp3f_lib.generation.implicit_reward import conditioning_prompt, implicit_rewards
+        from sp3f_lib.generation.scoring import ScoringError
 
         if self._loaded is None:
             self._loaded = self._load()
@@ -112,8 +112,8 @@ class ImplicitJudge:
         """(pi0, pi_sft, their tokenizer)."""
         import torch
 
-        from sp3f_lib.evaluation.generate import load_model
-        from sp3f_lib.methods.scoring import check_same_tokenizer
+        from sp3f_lib.generation.local import load_model
+        from sp3f_lib.generation.scoring import check_same_tokenizer
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:

@@ -9,8 +9,9 @@ was cut off, a refusal, all of which were paid for. What failed on the way is re
     ledger.parse_again()                  verdicts from the stored replies, after a change of the parser
     ledger.export("verdicts.parquet")
 
-The key is a hash of all that decides a reply: model, endpoint kind, prompt version and level, question, reference, both
-responses in their slots, sampling, and the number of the sample. Neither address nor key of an endpoint is ever in it.
+The key is a hash of all that decides a reply: model, endpoint kind, prompt version and level, question, reference, the
+responses in their order (two, one, or a whole group: asks.py), sampling, and the number of the sample. Neither address nor key of
+an endpoint is ever in it.
 
 What was asked is kept as that hash only: the texts are in the pairs file or in the run's `samples/`, and would make the file many
 times as large.
@@ -26,11 +27,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from sp3f_lib.judges.base import JudgeError, Pair
-from sp3f_lib.judges.prompts import VERSION, parse_verdict
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sp3f_lib.judges.asks import read, texts, version
+from sp3f_lib.judges.base import Asked, JudgeError
 from sp3f_lib.runs import atomic_path
 
-PREFERENCES = {"A": 1.0, "B": 0.0, "tie": 0.5}
 # What a call came to. All but the last are answers: paid for and final.
 STATUSES = ("verdict", "unreadable", "cut off", "refused", "failed")
 AT_STEP = " at step "  # in the name of a judge that is a policy in training
@@ -41,6 +45,7 @@ _AT_ONCE = 500  # keys in one query; SQLite allows 999 variables in old builds
 class Entry:
     """One call: what was asked (hashed in `key`), what came back, what it cost. `usd` is None where the price is unknown.
 
+    `preference` is that of slot A, a tenth of a score from 0 to 10, or None (no verdict, or a ranking, which `text` holds).
     `graded` is the preference from log-probabilities, where the server gave them. `seconds` are those of the last attempt.
     """
 
@@ -93,10 +98,10 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) ST
 """
 
 
-def request_key(pair: Pair, judge: str, endpoint: str, sampling: str) -> str:
+def request_key(asked: Asked, judge: str, endpoint: str, sampling: str) -> str:
     """What a request is found by: equal exactly if everything that decides the reply is equal."""
-    asked = (judge, endpoint, VERSION, pair.shown, pair.question, pair.reference, pair.response_a, pair.response_b)
-    text = json.dumps([*asked, sampling, pair.sample], ensure_ascii=True)
+    parts = (judge, endpoint, version(asked), asked.shown, asked.question, asked.reference, *texts(asked))
+    text = json.dumps([*parts, sampling, asked.sample], ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -168,10 +173,18 @@ class Ledger:
         ).fetchone()
         return Spent(*row)
 
-    def mean_tokens(self, judge: str) -> tuple[float, float] | None:
-        """Mean tokens (in, out) of an answered call of `judge`, or None if there is none yet."""
+    def mean_tokens(self, judge: str, schedule: str = "balanced") -> tuple[float, float] | None:
+        """Mean tokens (in, out) of an answered call of `judge` in this kind of schedule, or None if there is none yet.
+
+        Pairs, responses alone and groups are of different length, and counted apart.
+        """
         query = "SELECT AVG(tokens_in), AVG(tokens_out) FROM calls WHERE judge = ? AND status != 'failed' AND tokens_in > 0"
-        row = self._db.execute(query, (judge,)).fetchone()
+        kinds = [f"{kind}-%" for kind in ("score", "listwise")]
+        if (kind := f"{schedule}-%") in kinds:
+            query, given = f"{query} AND prompt LIKE ?", [kind]
+        else:
+            query, given = f"{query} AND prompt NOT LIKE ? AND prompt NOT LIKE ?", kinds
+        row = self._db.execute(query, (judge, *given)).fetchone()
         return None if row[0] is None else row
 
     def table(self):
@@ -179,8 +192,6 @@ class Ledger:
 
         A policy that judges itself is one judge, whatever the step.
         """
-        import pandas as pd
-
         judge = f"iif(instr(judge, '{AT_STEP}'), substr(judge, 1, instr(judge, '{AT_STEP}') - 1), judge)"
         query = (
             f"SELECT run, {judge} AS judge, prompt, level, COUNT(*) AS calls, SUM(status = 'verdict') AS verdicts, "
@@ -190,17 +201,15 @@ class Ledger:
         return pd.read_sql_query(query, self._db)
 
     def parse_again(self) -> int:
-        """Reads every stored reply once more with the parser as it is now; returns how many preferences changed."""
+        """Reads every stored reply once more with the parser as it is now; returns how many verdicts changed."""
         changed = []
-        query = "SELECT id, text, preference, graded FROM calls WHERE status IN ('verdict', 'unreadable')"
-        for number, text, before, graded in self._db.execute(query):
-            letter = parse_verdict(text)
-            preference = PREFERENCES.get(letter)
-            if graded is not None and letter in ("A", "B") and (graded >= 0.5) == (letter == "A"):
-                preference = graded
-            if preference != before:
-                status, reason = ("unreadable", no_verdict_in(text)) if preference is None else ("verdict", "")
-                changed.append((status, preference, reason, number))
+        query = "SELECT id, prompt, text, status, preference, graded FROM calls WHERE status IN ('verdict', 'unreadable')"
+        for number, prompt, text, *before, graded in self._db.execute(query):
+            found = {"preference": None, "reason": ""} | read(prompt, text)
+            if graded is not None and found["preference"] in (0.0, 1.0) and (graded >= 0.5) == (found["preference"] == 1.0):
+                found["preference"] = graded
+            if [found["status"], found["preference"]] != before:
+                changed.append((found["status"], found["preference"], found["reason"], number))
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("UPDATE calls SET status = ?, preference = ?, reason = ? WHERE id = ?", changed)
@@ -208,9 +217,6 @@ class Ledger:
 
     def export(self, path: str | Path) -> int:
         """Writes all calls as parquet (replies, no texts of prompts, not the secret); returns their number. In constant memory."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         integers, numbers = {"sample", "tokens_in", "tokens_out", "attempt"}, {"preference", "graded", "usd", "seconds"}
         kinds = {
             name: pa.int64() if name in integers else pa.float64() if name in numbers else pa.string() for name in _COLUMNS
@@ -227,11 +233,6 @@ class Ledger:
     def close(self) -> None:
         """Closes the file; what was written is safe without it."""
         self._db.close()
-
-
-def no_verdict_in(text: str) -> str:
-    """The reason for a reply that holds no verdict, with its end, which is where the verdict should be."""
-    return f"no verdict in the reply, which ends {text[-80:]!r}"
 
 
 def open_ledger(path: str | Path) -> Ledger:

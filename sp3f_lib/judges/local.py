@@ -12,11 +12,12 @@ import json
 import time
 from pathlib import Path
 
-from sp3f_lib.judges.base import JudgeError, Pair
+from sp3f_lib.judges.asks import messages
+from sp3f_lib.judges.base import Asked, JudgeError
 from sp3f_lib.judges.ledger import AT_STEP, Entry, Ledger
-from sp3f_lib.judges.prompts import messages
 from sp3f_lib.judges.recorded import RecordedJudge
-from sp3f_lib.sections import Judge as Settings
+from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.progress import Waiting
 
 POLICY = "policy"
 _DEFAULT_TOKENS = 1024
@@ -42,7 +43,7 @@ class LocalJudge(RecordedJudge):
         """For self-judging: the policy as it is at `step`."""
         self._loaded, self._step = (model, tokenizer), step
 
-    async def ask(self, missing: dict[str, Pair]) -> dict[str, Entry]:
+    async def ask(self, missing: dict[str, Asked]) -> dict[str, Entry]:
         """Answers in batches, longest first; every batch is in the ledger before the next one starts."""
         import torch
 
@@ -50,8 +51,8 @@ class LocalJudge(RecordedJudge):
             self._loaded = self._load()
         model, tokenizer = self._loaded
         ids = {}
-        for key, pair in missing.items():
-            chat = messages(pair, self.ledger.secret)
+        for key, one in missing.items():
+            chat = messages(one, self.ledger.secret)
             ids[key] = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
         order, entries, size = sorted(ids, key=lambda key: -len(ids[key])), {}, self.settings.batch_size
         new = self.settings.max_tokens or _DEFAULT_TOKENS
@@ -62,10 +63,12 @@ class LocalJudge(RecordedJudge):
         model.eval()
         tokenizer.padding_side = "left"
         try:
-            for start in range(0, len(order), size):
-                keys = order[start : start + size]
-                for key, entry in self._batch(model, tokenizer, {key: ids[key] for key in keys}, missing, new):
-                    entries[key] = self.ledger.write(entry)
+            with Waiting("judge", "comparisons") as wait:
+                for start in range(0, len(order), size):
+                    keys = order[start : start + size]
+                    for key, entry in self._batch(model, tokenizer, {key: ids[key] for key in keys}, missing, new):
+                        entries[key] = self.ledger.write(entry)
+                    wait.at(len(entries), len(order))
         finally:
             model.train(was_training)
             tokenizer.padding_side = padding
@@ -74,11 +77,11 @@ class LocalJudge(RecordedJudge):
                 torch.cuda.set_rng_state_all(states[1])
         return entries
 
-    def _batch(self, model, tokenizer, ids: dict[str, list[int]], pairs: dict[str, Pair], new: int):
+    def _batch(self, model, tokenizer, ids: dict[str, list[int]], asked: dict[str, Asked], new: int):
         import torch
         from transformers import GenerationConfig
 
-        from sp3f_lib.evaluation.generate import end_ids
+        from sp3f_lib.generation.local import end_ids
 
         temperature, ends = self.settings.temperature, end_ids(model, tokenizer)
         sampled = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
@@ -103,13 +106,13 @@ class LocalJudge(RecordedJudge):
             if length is None:
                 found = {"status": "cut off", "reason": f"cut off at {new} tokens (judge.max_tokens)"}
             else:
-                found = self.read(text)
-            yield key, self.entry(key, pairs[key], **used, **found)
+                found = self.read(asked[key], text)
+            yield key, self.entry(key, asked[key], **used, **found)
 
     def _load(self):
         import torch
 
-        from sp3f_lib.evaluation.generate import load_model
+        from sp3f_lib.generation.local import load_model
 
         if self.settings.model == POLICY:
             raise JudgeError(

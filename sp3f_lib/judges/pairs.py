@@ -7,6 +7,9 @@
 | `sampled`     | 14, 60, or `calls`  | 1      | each response in equally many pairs, drawn by the seed           |
 | `adaptive`    | 14, 60, or `calls`  | 5      | where the verdicts so far leave the ranks undecided              |
 
+Two more are no schedules of pairs: `score` (8 and 16 calls, each response alone) and `listwise` (1 call, or `calls`, each for the
+whole group); they are in groups.py, only what they cost is here.
+
 Slots are balanced. A caller asks for the next round until none is left, and may be killed between two rounds:
 
     asked, preferences = [], []
@@ -15,7 +18,7 @@ Slots are balanced. A caller asks for the next round until none is left, and may
         asked += pairs
 
 The mean preference is a fair win rate only where every pair is judged: after `sampled` and `adaptive`, use
-`rewards.pairwise.expected_win_rates`. What each schedule is worth, and to which judges: `evaluation/judge_simulation.py`.
+`rewards.pairwise.expected_win_rates`. What each schedule is worth, and to which judges: `audits/judge_simulation.py`.
 """
 
 import random
@@ -25,7 +28,8 @@ from itertools import combinations
 import numpy as np
 
 from sp3f_lib.judges.base import Pair
-from sp3f_lib.rewards.bradley_terry import difference_variances, fit
+from sp3f_lib.judges.bradley_terry import difference_variances, fit
+from sp3f_lib.judges.list_prompt import MOST
 
 # Of `adaptive`, each one latency of the judge; 2, 3, 4, 5, 6, 10 give correlations of .920 .931 .933 .935 .935 .938.
 ROUNDS = 5
@@ -134,19 +138,33 @@ def _uneven_chain(ordered: list[tuple[int, int]], excess: list[int]) -> list[int
 
 FIXED = {"all_ordered": all_ordered, "balanced": balanced}
 SCHEDULES = (*FIXED, "sampled", "adaptive")
+# Schedules without pairs: each response alone, or the whole group at once (groups.py).
+ALONE = ("score", "agreement")
+LISTWISE = "listwise"
 
 
 def calls_per_group(schedule: str, n: int, calls: int | None = None) -> int:
     """The most calls that a group of `n` responses can cost.
 
-    `calls` is the budget of `sampled` and `adaptive`, by default half of `balanced`, rounded up. ValueError for an unknown
-    schedule, and for a budget that the schedule cannot keep to.
+    `calls` is the budget of `sampled` and `adaptive`, by default half of `balanced`, rounded up; of `listwise` the number of
+    permutations, by default 1. `agreement` asks nobody, and counts as one call a response. ValueError for an unknown schedule, and
+    for a budget that the schedule cannot keep to.
 
-    >>> [calls_per_group(schedule, 8) for schedule in SCHEDULES]
-    [56, 28, 14, 14]
+    >>> [calls_per_group(schedule, 8) for schedule in (*SCHEDULES, "score", "listwise")]
+    [56, 28, 14, 14, 8, 1]
     """
+    if schedule in ALONE:
+        if calls not in (None, n):
+            raise ValueError(f"{schedule} takes {n} calls for {n} responses, not {calls}: one each")
+        return n
+    if schedule == LISTWISE:
+        if n > MOST:
+            raise ValueError(f"{n} responses in one call: {LISTWISE} names them by letters, so at most {MOST}")
+        if calls is not None and calls < 1:
+            raise ValueError(f"{calls} permutations: {LISTWISE} needs at least one")
+        return (calls or 1) if n > 1 else 0
     if schedule not in SCHEDULES:
-        raise ValueError(f"no schedule {schedule!r}; there are {', '.join(SCHEDULES)}")
+        raise ValueError(f"no schedule {schedule!r}; there are {', '.join((*SCHEDULES, *ALONE, LISTWISE))}")
     every = n * (n - 1) // 2
     if schedule in FIXED:
         cost = 2 * every if schedule == "all_ordered" else every

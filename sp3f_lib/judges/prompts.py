@@ -18,7 +18,7 @@ import re
 from collections.abc import Sequence
 from math import exp
 
-from sp3f_lib.judges.base import Pair
+from sp3f_lib.judges.base import Asked, Pair
 
 VERSION = "pairwise-2"
 
@@ -59,9 +59,9 @@ ANNOUNCEMENTS = {
 }
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
-_THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-_BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_DRESS = re.compile(r"\\(?:text|mathrm|mathbf|textbf)|response|[{}*\s$]", re.IGNORECASE)
+THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+DRESS = re.compile(r"\\(?:text|mathrm|mathbf|textbf)|response|[{}*\s$]", re.IGNORECASE)
 
 
 def messages(pair: Pair, secret: bytes) -> list[dict]:
@@ -70,13 +70,17 @@ def messages(pair: Pair, secret: bytes) -> list[dict]:
         "question": fence("problem", pair.question, secret),
         "response_a": fence("response_a", pair.response_a, secret),
         "response_b": fence("response_b", pair.response_b, secret),
-        "privileged": "",
+        "privileged": privileged_block(pair, secret),
     }
-    if pair.reference is not None:
-        reference = fence("answer" if pair.level == "answer" else "solution", pair.reference, secret)
-        block = {"announcement": ANNOUNCEMENTS[pair.level], "reference": reference}
-        texts["privileged"] = _fill(PRIVILEGED, block)
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": _fill(USER, texts)}]
+    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": fill(USER, texts)}]
+
+
+def privileged_block(asked: Asked, secret: bytes) -> str:
+    """The announced and fenced privileged text, the same for a pair, a response alone and a group; empty without one."""
+    if asked.reference is None:
+        return ""
+    reference = fence("answer" if asked.level == "answer" else "solution", asked.reference, secret)
+    return fill(PRIVILEGED, {"announcement": ANNOUNCEMENTS[asked.level], "reference": reference})
 
 
 def fence(name: str, text: str, secret: bytes) -> str:
@@ -99,8 +103,8 @@ def parse_verdict(text: str) -> str | None:
     >>> parse_verdict(r"I choose \boxed{A} or \boxed{B}.") is None
     True
     """
-    for line in reversed(_THINK.sub(" ", text).splitlines()):
-        if verdicts := {verdict for box in _BOX.findall(line) if (verdict := _read(box))}:
+    for line in reversed(THINK.sub(" ", text).splitlines()):
+        if verdicts := {verdict for box in BOX.findall(line) if (verdict := _read(box))}:
             return verdicts.pop() if len(verdicts) == 1 and "both" not in verdicts else None
     return None
 
@@ -119,7 +123,7 @@ def graded_verdict(text: str, tokens: Sequence[tuple[str, dict[str, float]]]) ->
     if letter not in ("A", "B") or "".join(token for token, _ in tokens) != text:
         return None
     # The verdict is the last box with a letter; its letter lies in one token.
-    box = [match for match in _BOX.finditer(text) if _read(match[1]) == letter][-1]
+    box = [match for match in BOX.finditer(text) if _read(match[1]) == letter][-1]
     within = [k for k, c in enumerate(box[1]) if c.upper() == letter][-1]
     at, end = box.start(1) + within, 0
     for token, alternatives in tokens:
@@ -141,7 +145,7 @@ def _share(token: str, at: int, letter: str, alternatives: dict[str, float]) -> 
 
 def _read(box: str) -> str | None:
     """A, B, tie, "both" for a box that names both, or None for a box that is no verdict, such as a quoted answer."""
-    plain = _DRESS.sub("", box).upper()
+    plain = DRESS.sub("", box).upper()
     if plain in ("A", "B"):
         return plain
     if plain == "TIE":
@@ -149,6 +153,6 @@ def _read(box: str) -> str | None:
     return "both" if re.fullmatch(r"A\W*(?:AND|OR)?\W*B|B\W*(?:AND|OR)?\W*A", plain) else None
 
 
-def _fill(template: str, texts: dict[str, str]) -> str:
+def fill(template: str, texts: dict[str, str]) -> str:
     """Placeholders replaced in one pass, so that what stands in one text is never taken for a placeholder or a format."""
     return _PLACEHOLDER.sub(lambda match: texts[match[1]], template)

@@ -1,7 +1,8 @@
 """A judge that asks a language model and remembers what it said: what `ApiJudge` and `LocalJudge` share.
 
 `compare` looks every pair up in the ledger, asks only about the others, each once, and builds verdicts from what the ledger
-then holds. Two responses with the same text are a tie and cost nothing.
+then holds. Two responses with the same text are a tie and cost nothing. `score` and `rank` do the same for one response alone and
+for a whole group.
 """
 
 import json
@@ -9,10 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from sp3f_lib.judges.base import JudgeError, Pair, Verdict
-from sp3f_lib.judges.ledger import PREFERENCES, Entry, Ledger, no_verdict_in, request_key
-from sp3f_lib.judges.prompts import VERSION, graded_verdict, parse_verdict
-from sp3f_lib.sections import Judge as Settings
+from sp3f_lib.judges.asks import read, said, version, version_of
+from sp3f_lib.judges.base import Asked, JudgeError, Lineup, Pair, Single, Verdict
+from sp3f_lib.judges.ledger import Entry, Ledger, request_key
+from sp3f_lib.profiles.sections import Judge as Settings
 
 SAME_TEXT = Verdict(0.5, reason="both responses have the same text")
 
@@ -39,51 +40,58 @@ class RecordedJudge(ABC):
     @property
     def name(self) -> str:
         """Model and prompt version."""
-        return f"{self.model}/{VERSION}"
+        return f"{self.model}/{version_of(self.settings.schedule)}"
 
     async def compare(self, pairs: Sequence[Pair]) -> list[Verdict]:
         """One verdict per pair, in order; what is in the ledger is not asked again."""
         same = [pair.response_a.strip() == pair.response_b.strip() for pair in pairs]
-        keys = [request_key(pair, self.model, self.endpoint, self.sampling) for pair in pairs]
-        wanted = {key: pair for key, pair, equal in zip(keys, pairs, same, strict=True) if not equal}
+        found = iter(await self._answers([pair for pair, equal in zip(pairs, same, strict=True) if not equal]))
+        return [SAME_TEXT if equal else next(found) for equal in same]
+
+    async def score(self, asked: Sequence[Single]) -> list[Verdict]:
+        """One verdict per response, in order, with its `score`: tenths of 0 to 10."""
+        return await self._answers(asked)
+
+    async def rank(self, asked: Sequence[Lineup]) -> list[Verdict]:
+        """One verdict per lineup, in order, with the `ranks` of its responses."""
+        return await self._answers(asked)
+
+    async def _answers(self, asked: Sequence[Asked]) -> list[Verdict]:
+        keys = [request_key(one, self.model, self.endpoint, self.sampling) for one in asked]
+        wanted = dict(zip(keys, asked, strict=True))
         known = self.ledger.find(wanted)
-        missing = {key: pair for key, pair in wanted.items() if key not in known}
+        missing = {key: one for key, one in wanted.items() if key not in known}
         if missing and self.settings.offline:
             raise JudgeError(
                 f"judge.offline: {len(missing)} of {len(wanted)} comparisons are not in {self.ledger.path}; "
                 "set judge.offline to false to ask for them"
             )
-        asked = await self.ask(missing) if missing else {}
-        verdicts = []
-        for key, equal in zip(keys, same, strict=True):
-            verdicts.append(SAME_TEXT if equal else verdict_of(known.get(key) or asked[key], replayed=key in known))
-        return verdicts
+        found = await self.ask(missing) if missing else {}
+        return [verdict_of(known.get(key) or found[key], replayed=key in known) for key in keys]
 
     @abstractmethod
-    async def ask(self, missing: dict[str, Pair]) -> dict[str, Entry]:
-        """Asks about each pair once and records it; an entry for every key."""
+    async def ask(self, missing: dict[str, Asked]) -> dict[str, Entry]:
+        """Asks each question once and records it; an entry for every key."""
 
-    def entry(self, key: str, pair: Pair, status: str, **found) -> Entry:
-        """A ledger entry for `pair`; `found` are the fields that depend on what came back."""
+    def entry(self, key: str, asked: Asked, status: str, **found) -> Entry:
+        """A ledger entry for what was `asked`; `found` are the fields that depend on what came back."""
         given = {"preference": None, "reason": "", "text": ""} | found
         return Entry(
-            key, status, judge=self.model, endpoint=self.endpoint, prompt=VERSION, level=pair.shown, sampling=self.sampling,
-            sample=pair.sample, run=self.run, **given,
+            key, status, judge=self.model, endpoint=self.endpoint, prompt=version(asked), level=asked.shown,
+            sampling=self.sampling, sample=asked.sample, run=self.run, **given,
         )  # fmt: skip
 
-    def read(self, text: str, tokens=()) -> dict:
+    def read(self, asked: Asked, text: str, tokens=()) -> dict:
         """Status, preference and reason of a finished reply."""
-        preference, graded = PREFERENCES.get(parse_verdict(text)), graded_verdict(text, tokens) if tokens else None
-        if preference is None:
-            return {"status": "unreadable", "reason": no_verdict_in(text)}
-        return {"status": "verdict", "preference": preference if graded is None else graded, "graded": graded}
+        return read(version(asked), text, tokens)
 
 
 def verdict_of(entry: Entry, replayed: bool) -> Verdict:
     """What a ledger entry says."""
     return Verdict(
-        entry.preference, entry.reason, f"{entry.judge}/{entry.prompt}", entry.text, entry.tokens_in, entry.tokens_out,
-        entry.usd, entry.seconds, replayed,
+        reason=entry.reason, judge=f"{entry.judge}/{entry.prompt}", text=entry.text, tokens_in=entry.tokens_in,
+        tokens_out=entry.tokens_out, usd=entry.usd, seconds=entry.seconds, replayed=replayed,
+        **said(entry.prompt, entry.status, entry.preference, entry.text),
     )  # fmt: skip
 
 

@@ -13,17 +13,20 @@ from pathlib import Path
 
 import yaml
 
+from sp3f_lib.endpoint.transport import longest_reply
 from sp3f_lib.judges.base import BudgetError, JudgeError
 from sp3f_lib.judges.ledger import Ledger, Spent
 from sp3f_lib.judges.pairs import calls_per_group
-from sp3f_lib.sections import Judge as Settings
+from sp3f_lib.profiles.sections import Judge as Settings
 
 PRICES = Path(__file__).with_name("prices.yaml")
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{8}$")
 # For estimates before anything was measured. Bytes of text per token: about 4 in English, less in scripts that tokenizers
 # know badly. The bound for the cap assumes that a token is at least half a byte of UTF-8, which no tokenizer undercuts.
-_BYTES_PER_TOKEN, _TOKENS_OUT = 3.5, 250
-_TEMPLATE_TOKENS = 420
+_BYTES_PER_TOKEN = 3.5
+# Of a reply (reasons, then the verdict) and of the template without texts: a pair, one response, and a group, for each response.
+_TOKENS_OUT = {"pair": 250, "score": 150, "listwise": 90}
+_TEMPLATE_TOKENS = {"pair": 420, "score": 400, "listwise": 430}
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,6 @@ def price_of(settings: Settings) -> Price | None:
         return None
     cached = row["in"] if row["cached_in"] is None else row["cached_in"]
     return Price(row["in"], row["out"], cached, str(row["as_of"]))
-
-
-def longest_reply(settings: Settings) -> int | None:
-    """The most tokens that a reply can have; None if the profile sets no limit. Newer models take theirs in `extra`."""
-    return settings.max_tokens or settings.extra.get("max_completion_tokens")
 
 
 class Budget:
@@ -145,6 +143,18 @@ def cap_note(settings: Settings, expected: Forecast) -> str:
     return ""
 
 
+def tokens_of_a_call(schedule: str, group: int, text_bytes: float, response_bytes: float) -> tuple[float, int]:
+    """(tokens in, tokens out) of one call, before anything was measured: template, question and privileged text, responses.
+
+    >>> [round(tokens_of_a_call(schedule, 8, 1400, 700)[0]) for schedule in ("balanced", "score", "listwise")]
+    [1220, 1000, 2430]
+    """
+    kind = schedule if schedule in ("score", "listwise") else "pair"
+    shown = {"pair": 2, "score": 1, "listwise": group}[kind]
+    tokens_out = _TOKENS_OUT[kind] * (group if kind == "listwise" else 1)
+    return _TEMPLATE_TOKENS[kind] + (text_bytes + shown * response_bytes) / _BYTES_PER_TOKEN, tokens_out
+
+
 def _short(number: int) -> str:
     return f"{number / 1e6:,.1f} M" if number >= 1e6 else f"{number:,}"
 
@@ -154,17 +164,18 @@ def forecast(
 ) -> Forecast:
     """What judging `prompts` groups of `group` responses each needs.
 
-    `text_bytes`: mean UTF-8 bytes of question and privileged text; `response_bytes`: of one response. Both are used only until
-    the ledger holds calls of this judge.
+    Whether pairs, responses alone or whole groups are asked about is said by `settings.schedule`. `text_bytes`: mean UTF-8 bytes of
+    question and privileged text; `response_bytes`: of one response. Both are used only until the ledger holds calls of this judge
+    in this kind of schedule.
     """
     calls, price = prompts * calls_per_group(settings.schedule, group, settings.calls), price_of(settings)
-    measured = ledger.mean_tokens(settings.model) if ledger else None
+    measured = ledger.mean_tokens(settings.model, settings.schedule) if ledger else None
     if measured:
         tokens_in, tokens_out = measured
         basis = "from the mean of the calls in the ledger"
     else:
-        tokens_in = _TEMPLATE_TOKENS + (text_bytes + 2 * response_bytes) / _BYTES_PER_TOKEN
-        tokens_out = min(_TOKENS_OUT, settings.max_tokens or _TOKENS_OUT)
+        tokens_in, tokens_out = tokens_of_a_call(settings.schedule, group, text_bytes, response_bytes)
+        tokens_out = min(tokens_out, settings.max_tokens or tokens_out)
         basis = f"estimated from the texts' length and {tokens_out} tokens a reply"
     if price:
         basis += f"; prices as of {price.as_of}"

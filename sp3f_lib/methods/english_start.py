@@ -7,12 +7,21 @@ own, English answers are sampled from the SFT model, verified, and paired: a cor
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 
-from sp3f_lib.data.schema import problem_id
-from sp3f_lib.evaluation.evaluate import score
+from sp3f_lib.data.pairs import export_pairs
+from sp3f_lib.data.parallel import prompts_from_rows
+from sp3f_lib.data.schema import problem_id, read_rows
+from sp3f_lib.data.splits import splits
+from sp3f_lib.evaluation.score import score
+from sp3f_lib.generation.engines import generation_settings, generator
+from sp3f_lib.methods.named import Named, Work
+from sp3f_lib.methods.shared import GENERATION_CODE, PAIRS, SAMPLED, check_shared, progress_of, sampling_of
+from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.runs import StageError
+from sp3f_lib.stages import make_stage
 
 ALL_RIGHT, ALL_WRONG, PAIRED = "no wrong answer", "no finished right answer in English", "paired"
 
@@ -49,3 +58,60 @@ def english_pairs(
             pairs.append({"id": id, "lang": "en", "prompt": row["input"], **sides})
     table = pd.DataFrame([{"prompts": name, "number": counts[name]} for name in (PAIRED, ALL_RIGHT, ALL_WRONG)])
     return pairs, table
+
+
+def dpo_pairs(profile: Profile, start: Path) -> Path:
+    """English answers of the model `start`, verified and paired: `pairs.jsonl` and `report.csv`."""
+    methods, rows = profile.methods, splits(profile) / "rl.parquet"
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods.icr_scores import sample_responses
+
+        # All English problems of the split, not only those of the methods' prompts.
+        found = prompts_from_rows(read_rows(rows), ("en",))[0]
+        where, show = directory / "parts", progress_of(profile, "dpo answers", directory)
+        with generator(profile, start) as generate:
+            said = sample_responses(where, generate, found, ("en",), sampling_of(profile), profile.seed, progress=show)
+        pairs, report = english_pairs(said, read_rows(rows), profile.rewards.threshold, methods.english_pairs, profile.seed)
+        report.to_csv(directory / "report.csv", index=False)
+        export_pairs(pairs, directory / PAIRS)
+
+    settings = generation_settings(profile, start, "english_pairs", *SAMPLED) | {
+        "threshold": profile.rewards.threshold,
+        "seed": profile.seed,
+    }
+    code = ("methods/english_start.py", *GENERATION_CODE, "rewards", "evaluation/score.py", "languages.py")
+    return make_stage(
+        profile, f"dpo-pairs-{profile.regime}", work, settings, {"policy": start, "rows": rows}, code, ("*.jsonl", "*.csv")
+    )
+
+
+def check(profile: Profile) -> None:
+    """`ProfileError` if the answers could not be verified."""
+    check_shared(profile)
+    if profile.methods.prompts:
+        raise ProfileError(
+            "methods.start: dpo is made from problems with known answers, which prompts of a folder (methods.prompts) are not; "
+            "name a model: --set methods.start=... (a hub id, or runs/.../dpo-.../model of a run without methods.prompts)"
+        )
+
+
+def work(profile: Profile) -> Work:
+    """What is sampled and paired, at most."""
+    problems, methods = profile.data.rl_problems, profile.methods
+    return Work(problems, 1, responses=problems * methods.samples, pairs=problems * methods.english_pairs)
+
+
+MODELS = {
+    "dpo": Named(
+        "DPO on verified English answers: the model that ICR and LIDR start from",
+        "2503.04647",
+        start="sft",
+        section="dpo",
+        steps=lambda profile, given: {"pairs": dpo_pairs(profile, given.policy)},
+        rows=PAIRS,
+        check=check,
+        work=work,
+    ),
+    "start": Named("what ICR and LIDR start from", "2503.04647", start="methods.start"),
+}

@@ -1,168 +1,178 @@
-"""ICR: the reward that an English preference-tuned model carries, transferred by conditioning on the English prompt.
+"""ICR (arXiv 2503.04647): implicit cross-lingual rewards, in iterations of sampling, scoring, pairing and DPO + NLL.
 
-    r(y) = S(pi; G(x), y) - S(pi_ref; G(x), y)        S: sequence_logprobs; no beta, no length normalisation
-    R_c    G(x^l) = the English prompt, with one sentence in front that says in which language to answer (English: the prompt alone)
-    R_m    both models see the prompt in language l
-    R_t    both see the English prompt and the model's own English translation of the response; English itself is skipped
-    r_lc = r - a * characters        a: the penalty, for each language, under which best and worst are equally long
-    chosen = argmax r_lc, rejected = argmin r_lc, over the samples of a prompt
+    responses (policy) -> scores (policy, reference) -> pairs (reward, penalty, bound) -> training
 
-(arXiv 2503.04647 and its released code; the wording of the sentence is ours.) Departures: a response that was cut off is never
-chosen, as it would teach never to stop; everything left out is counted by reason. No reward (NaN) is a value: such a response
-(empty, or without translation) is neither chosen nor rejected.
+The policy of iteration 1 is `methods.start`, then the model of the iteration before; it answers, it is trained, and it is DPO's
+reference. The model below the line of the reward is `methods.reference` in every iteration. The equations are in
+generation/implicit_reward.py and icr_pairs.py. What is sampled and scored is kept apart from what is made of it: another penalty or
+bound needs no new pass of a model, and models with the same policy share its responses.
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
-from sp3f_lib.languages import get_language
-from sp3f_lib.methods.scoring import sequence_logprobs
-
-PREFIX = (
-    "Write your answer to what follows in {language} and in no other language, unless you are told there to use another one."
+from sp3f_lib.data.pairs import export_pairs
+from sp3f_lib.generation.engines import generation_settings, generator, which_model
+from sp3f_lib.generation.parts import read_parts
+from sp3f_lib.methods.icr_scoring import make_scores, makes_alone
+from sp3f_lib.methods.named import Given, Named, Work
+from sp3f_lib.methods.shared import (
+    GENERATION_CODE,
+    PAIRS,
+    SAMPLED,
+    check_shared,
+    count_prompts,
+    languages_of,
+    load,
+    progress_of,
+    prompts,
+    sampling_of,
 )
-GRID = np.arange(1000) / 1000  # rewards per character
-# Why a prompt gives no pair.
-FEW, IDENTICAL, BARRED, SAME = (
-    "fewer than two responses with a reward",
-    "all responses are the same text",
-    "no response may be chosen",
-    "chosen and rejected are the same text",
-)
-# Why a response is not chosen, or not used at all.
-EMPTY, UNSCORED, CUT, BOUND = "empty", "without a reward", "cut off, not chosen", "at the upper bound or above, not chosen"
+from sp3f_lib.profiles import Profile, ProfileError
+from sp3f_lib.stages import label, make_stage
+
+PAPER = "2503.04647"
+# The models of each reward are called `icr_1`, `icr_m_1`, ... after the iteration.
+REWARDS = {"icr": "R_c", "icr_m": "R_m", "icr_t": "R_t"}
+_SEED = 42  # of the released code's sampling; the profile's is added
 
 
-@dataclass
-class Selection:
-    """`pairs`: (prompt, chosen, rejected) as row and column numbers; how many prompts and responses were left out, by reason."""
+def responses(profile: Profile, policy: Path | str, iteration: int) -> Path:
+    """The sampled responses of an iteration's policy to all prompts: `responses/*.parquet`."""
+    source = prompts(profile)
 
-    pairs: list[tuple[int, int, int]] = field(default_factory=list)
-    prompts: Counter = field(default_factory=Counter)
-    responses: Counter = field(default_factory=Counter)
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods.icr_scores import sample_responses
 
+        found, languages = load(source)
+        show = progress_of(profile, f"ICR {iteration} answers", directory)
+        where, seed = directory / "responses", _SEED + profile.seed
+        with generator(profile, policy) as generate:
+            sample_responses(where, generate, found, languages, sampling_of(profile), seed, progress=show)
 
-def conditioning_prompt(english_prompt: list[dict], lang: str) -> list[dict]:
-    """G(x): English unchanged; for another language its user turn with the sentence in front.
-
-    >>> conditioning_prompt([{"role": "user", "content": "Name a fruit."}], "sw")[0]["content"][:59]
-    'Write your answer to what follows in Swahili and in no othe'
-    """
-    language = get_language(lang)
-    if lang == "en":
-        return english_prompt
-    *before, user = english_prompt
-    if user["role"] != "user":
-        raise ValueError(f"the English prompt must end with a user message, not {user['role']!r}")
-    return [*before, user | {"content": f"{PREFIX.format(language=language.name)}\n\n{user['content']}"}]
-
-
-def response_scores(
-    model, tokenizer, conditions: list[list[dict]], responses: list[list[str | None]], batch_size: int
-) -> np.ndarray:
-    """S of every response behind the condition of its prompt: shape (prompts, n), nats; NaN where there is no text.
-
-    Equal responses to a prompt are scored once, so their scores are equal too.
-    """
-    places: dict[tuple[int, str], list[int]] = {}
-    for prompt, row in enumerate(responses):
-        for sample, text in enumerate(row):
-            if text and text.strip():
-                places.setdefault((prompt, text), []).append(sample)
-    prompts, texts = [conditions[prompt] for prompt, _ in places], [text for _, text in places]
-    found = sequence_logprobs(model, tokenizer, prompts, texts, batch_size).tolist()
-    scores = np.full((len(responses), max(map(len, responses), default=0)), np.nan)
-    for ((prompt, _), samples), score in zip(places.items(), found, strict=True):
-        scores[prompt, samples] = score
-    return scores
-
-
-def implicit_rewards(
-    policy, reference, tokenizer, conditions: list[list[dict]], responses: list[list[str | None]], batch_size: int
-) -> np.ndarray:
-    """log pi(y | condition) - log pi_ref(y | condition): shape (prompts, n), nats; NaN where there is no text.
-
-    The condition decides the reward: `conditioning_prompt(...)` R_c, the prompt in language l R_m, and for R_t the English prompt,
-    with the English translations as `responses`. `check_same_tokenizer` first.
-    """
-    of_policy, of_reference = (
-        response_scores(model, tokenizer, conditions, responses, batch_size) for model in (policy, reference)
+    settings = generation_settings(profile, policy, *SAMPLED) | {"seed": profile.seed}
+    inputs = {"policy": policy, "prompts": source}
+    return make_stage(
+        profile, f"icr-responses-{iteration}-{profile.regime}", work, settings, inputs, GENERATION_CODE, ("responses/*",)
     )
-    return of_policy - of_reference
 
 
-def fit_length_penalty(rewards: np.ndarray, lengths: np.ndarray, may_be_chosen: np.ndarray | None = None) -> float:
-    """The penalty per character, of 0.000, 0.001 ... 0.999, for which |mean length of best - mean length of worst| is least.
+def scores(profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str) -> Path:
+    """The responses with one implicit reward of the policy against the reference: `scores/*.parquet`."""
+    source = prompts(profile)
+    said = responses(profile, policy, iteration)
 
-    `rewards` and `lengths` (characters) have shape (prompts, n); best and worst are those of `select_pairs`. Of equal penalties
-    the smallest. Prompts without two rewards do not count; without any prompt the penalty is 0.
+    job = {"policy": str(policy), "reference": str(reference), "prompts": str(source), "responses": str(said)}
+    job |= {"reward": reward, "label": label(profile, f"ICR {iteration} {reward} scores")}
 
-    Both long responses are 30 characters longer; the second earns 2 more for them, so from 2/30 on its short one is best:
+    def work(directory: Path) -> None:
+        make_scores(directory, profile, job)
 
-    >>> fit_length_penalty(np.array([[5.0, 2.0], [1.0, 3.0]]), np.array([[40, 10], [20, 50]]))
-    0.067
+    translated = (
+        generation_settings(profile, policy, "translation_tokens") if reward == "R_t" else {"threads": profile.threads}
+    )
+    settings = translated | {"reward": reward, "models": [which_model(profile, path) for path in (policy, reference)]}
+    inputs = {"policy": policy, "reference": reference, "prompts": source, "responses": said}
+    # Not icr_scores.py: its other half makes pairs, which may change without a new pass of the models.
+    code = (
+        "generation/implicit_reward.py",
+        "generation/scoring.py",
+        "generation/translation.py",
+        *GENERATION_CODE,
+        "languages.py",
+    )
+    name = f"icr-scores-{iteration}-{reward}-{profile.regime}"
+    return make_stage(profile, name, work, settings, inputs, code, ("scores/*",))
+
+
+def pairs(profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str) -> Path:
+    """`pairs.jsonl` by one reward, and `report.csv` on how they came about, by language."""
+    methods, source = profile.methods, prompts(profile)
+    scored = scores(profile, policy, reference, iteration, reward)
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods.icr_scores import icr_pairs as make_pairs
+
+        table = read_parts(scored / "scores")
+        found, report = make_pairs(table, load(source)[0], reward, methods.upper_bound(iteration), methods.length_control)
+        report.to_csv(directory / "report.csv", index=False)
+        export_pairs(found, directory / PAIRS)
+        print(
+            f"{label(profile, f'ICR {iteration} {reward}')}: {len(found)} pairs of {report['prompts'].sum()} prompts",
+            flush=True,
+        )
+
+    settings = {"reward": reward, "upper_bound": methods.upper_bound(iteration), "length_control": methods.length_control}
+    inputs = {"scores": scored, "prompts": source}
+    code = ("methods/icr_pairs.py", "methods/icr_scores.py", "data/pairs.py")
+    return make_stage(profile, f"icr-pairs-{iteration}-{profile.regime}", work, settings, inputs, code, ("*.jsonl", "*.csv"))
+
+
+def steps(reward: str, profile: Profile, given: Given) -> dict[str, Path]:
+    """The stages before the training of one iteration."""
+    models = (given.policy, given.reference)
+    return {
+        "responses": responses(profile, given.policy, given.iteration),
+        "scores": scores(profile, *models, given.iteration, reward),
+        "pairs": pairs(profile, *models, given.iteration, reward),
+    }
+
+
+def check(profile: Profile) -> None:
+    """`ProfileError` if ICR's reward cannot be one."""
+    check_shared(profile)
+    methods = profile.methods
+    same = [profile.model.path if name == "base" else name for name in (methods.start, methods.reference)]
+    if same[0] == same[1]:
+        raise ProfileError(
+            f"methods.start and methods.reference are both {methods.start!r}: ICR's reward is the log-ratio of the two, so every "
+            "response has the reward 0; start from a preference-tuned model, with the model that it was tuned from as reference"
+        )
+
+
+def work(reward: str, profile: Profile) -> Work:
+    """What one iteration makes, at most."""
+    languages, each, samples = languages_of(profile), count_prompts(profile), profile.methods.samples
+    others = each * (len(languages) - 1)  # not English
+    made = Work(each * len(languages), len(languages), responses=each * len(languages) * samples)
+    numbers = (0, 2 * made.responses, made.prompts) if reward != "R_t" else (others * samples, 2 * others * samples, others)
+    names = ("translations", "scores", "pairs")
+    return replace(made, alone=makes_alone(profile, reward), **dict(zip(names, numbers, strict=True)))
+
+
+def compared_scores(tables: dict[str, Path]) -> pd.DataFrame:
+    """The responses of the first iteration with each of several rewards, one row a response (icr_scores.py).
+
+    `tables` maps a reward to the finished stage of its scores.
     """
-    rewards, lengths = np.asarray(rewards, float), np.asarray(lengths)
-    usable, best_of, worst_of = candidates(rewards, may_be_chosen)
-    if not usable.any():
-        return 0.0
-    rewards, lengths, best_of, worst_of = rewards[usable], lengths[usable], best_of[usable], worst_of[usable]
-    gaps = []
-    for part in np.array_split(GRID, 50):  # a grid of 1,000 x 3,000 prompts x 10 responses at once is 240 MB
-        best, worst = extremes(rewards - part[:, None, None] * lengths, best_of, worst_of)
-        rows = np.arange(len(lengths))
-        gaps.append(np.abs((lengths[rows, best] - lengths[rows, worst]).sum(1)))
-    return float(GRID[np.concatenate(gaps).argmin()])
-
-
-def select_pairs(
-    rewards: np.ndarray,
-    lengths: np.ndarray,
-    alpha: float,
-    responses: list[list[str]],
-    upper_bound: float | None = None,
-    finished: np.ndarray | None = None,
-) -> Selection:
-    """Best and worst response of each prompt by r - alpha * length; of equal ones the first.
-
-    All arrays have shape (prompts, n): rewards in nats (NaN: none), lengths in characters, `finished` False where a response was
-    cut off. Neither a cut-off response nor one with r - alpha * length >= `upper_bound` is chosen.
-    """
-    rewards = np.asarray(rewards, float)
-    empty = np.array([[not text or not text.strip() for text in row] for row in responses]).reshape(rewards.shape)
-    values = np.where(empty, np.nan, rewards) - alpha * np.asarray(lengths)
-    scored = ~np.isnan(values)
-    cut = scored & ~np.asarray(finished, bool) if finished is not None else np.zeros_like(scored)
-    over = scored & (values >= upper_bound) if upper_bound is not None else np.zeros_like(scored)
-    found = Selection()
-    found.responses.update({EMPTY: int(empty.sum()), UNSCORED: int((~scored & ~empty).sum())})
-    found.responses.update({CUT: int(cut.sum()), BOUND: int(over.sum())})
-    usable, best_of, worst_of = candidates(values, ~(cut | over))
-    best, worst = extremes(values, best_of, worst_of)
-    for prompt, texts in enumerate(responses):
-        if scored[prompt].sum() < 2:
-            found.prompts[FEW] += 1
-        elif len(set(texts)) == 1:
-            found.prompts[IDENTICAL] += 1
-        elif not usable[prompt]:
-            found.prompts[BARRED] += 1
-        elif texts[best[prompt]] == texts[worst[prompt]]:
-            found.prompts[SAME] += 1
-        else:
-            found.pairs.append((prompt, int(best[prompt]), int(worst[prompt])))
+    read = [read_parts(path / "scores") for path in tables.values()]
+    found, response = read[0], ["id", "lang", "sample"]
+    for table in read[1:]:
+        new = [column for column in table if column not in found]
+        found = found.merge(table[response + new], on=response, how="left", validate="one_to_one")
     return found
 
 
-def candidates(rewards: np.ndarray, may_be_chosen: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(prompts that can give a pair, responses that can be best, responses that can be worst)."""
-    worst_of = ~np.isnan(rewards)
-    best_of = worst_of if may_be_chosen is None else worst_of & np.asarray(may_be_chosen, bool)
-    return (worst_of.sum(1) > 1) & best_of.any(1), best_of, worst_of
+def _model(reward: str, about: str) -> Named:
+    return Named(
+        about,
+        PAPER,
+        start="methods.start",
+        section="preference",
+        steps=partial(steps, reward),
+        rows=PAIRS,
+        reference="methods.reference",
+        iterated=True,
+        check=check,
+        work=partial(work, reward),
+    )
 
 
-def extremes(values: np.ndarray, best_of: np.ndarray, worst_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(number of the best response of each prompt, number of the worst), over the last axis; of equal ones the first."""
-    best = np.where(best_of, values, -np.inf).argmax(-1)
-    return best, np.where(worst_of, values, np.inf).argmin(-1)
+MODELS = {
+    "icr": _model("R_c", "ICR: DPO + NLL on pairs chosen by the implicit reward, conditioned on the English prompt"),
+    "icr_m": _model("R_m", "ICR with the reward conditioned on the prompt in the language"),
+    "icr_t": _model("R_t", "ICR with the reward of the translated response"),
+}

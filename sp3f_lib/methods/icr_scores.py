@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sp3f_lib.methods.icr import conditioning_prompt, fit_length_penalty, response_scores, select_pairs
-from sp3f_lib.methods.parts import in_parts, part_seed
-from sp3f_lib.methods.prompts import ParallelPrompt
-from sp3f_lib.methods.sampling import TRANSLATION, Generate, Sampling
-from sp3f_lib.methods.scoring import check_same_tokenizer
-from sp3f_lib.methods.translation import self_translate
+from sp3f_lib.data.parallel import ParallelPrompt
+from sp3f_lib.generation.implicit_reward import conditioning_prompt, response_scores
+from sp3f_lib.generation.parts import in_parts, part_seed
+from sp3f_lib.generation.sampling import TRANSLATION, Generate, Sampling
+from sp3f_lib.generation.scoring import check_same_tokenizer
+from sp3f_lib.generation.translation import self_translate
+from sp3f_lib.methods.icr_pairs import fit_length_penalty, select_pairs
 
 REWARDS = ("R_c", "R_m", "R_t")
 

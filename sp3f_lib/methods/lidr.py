@@ -1,157 +1,173 @@
-"""LIDR: the model is better in English, so the direction of a preference is known without any reward.
+"""LIDR (arXiv 2410.08964): language imbalance driven rewarding, in iterations of answering, translating, pairing and DPO + NLL.
 
-    x^l     T(y^en -> l)  over  y^l             for every language l and every prompt; T: translation by the same model
-    x^en    y^en          over  T(y^l -> en)
+    answers (policy) -> translations (policy) -> pairs, controls of equal size, rows of the SFT baseline -> training
 
-Answers are greedy with a repetition penalty of 1.1, translations greedy (arXiv 2410.08964 and its released code). If one of the two
-translations failed, both pairs are dropped. A prompt that asks for a translation keeps the English run's answer, as it is, as the
-chosen one in l.
-
-Departures: the English pairs of *all* languages are kept (the released script overwrites all but the last language's); both
-pairs are dropped as well where the English answer was cut off, because it is the chosen side of both, in translation or not,
-and would teach never to stop. Everything left out is counted by language and reason.
+The policy of iteration 1 is `methods.start`, then the model of the iteration before; it answers, it translates, it is trained, and
+it is DPO's reference. The pairs: lidr_pairs.py; the controls: lidr_controls.py.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import pandas as pd
+from sp3f_lib.data.pairs import export_pairs
+from sp3f_lib.generation.engines import generation_settings, generator
+from sp3f_lib.generation.parts import read_parts
+from sp3f_lib.methods.named import Given, Named, Work
+from sp3f_lib.methods.shared import (
+    GENERATION_CODE,
+    PAIRS,
+    check_shared,
+    count_prompts,
+    languages_of,
+    load,
+    progress_of,
+    prompts,
+)
+from sp3f_lib.profiles import Profile
+from sp3f_lib.runs import write_text
+from sp3f_lib.stages import label, make_stage
 
-from sp3f_lib.methods import sampling as settings_of
-from sp3f_lib.methods.parts import in_parts, part_seed
-from sp3f_lib.methods.prompts import ParallelPrompt
-from sp3f_lib.methods.sampling import Generate, Sampling
-from sp3f_lib.methods.translation import CUT, NOT_NEEDED, Translation, self_translate
-from sp3f_lib.methods.translation_requests import asks_for_translation
-
-EMPTY, FAILED, SAME = "empty answer", "translation failed", "both sides are the same text"
-
-
-def answer_prompts(
-    folder: Path,
-    generate: Generate,
-    prompts: list[ParallelPrompt],
-    languages: Sequence[str],
-    sampling: Sampling = settings_of.LIDR,
-    prompts_per_part: int = 64,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> pd.DataFrame:
-    """One answer to every prompt in every language: id, lang, text, finished, tokens, characters. Goes on after a kill."""
-    items = [(lang, prompt.id, prompt.messages[lang]) for lang in languages for prompt in prompts]
-
-    def work(chunk, number):
-        found = generate([messages for _, _, messages in chunk], sampling, part_seed(0, number))
-        return [
-            {"id": id, "lang": lang, "text": c.text, "finished": c.finished, "tokens": c.tokens, "characters": len(c.text)}
-            for (lang, id, _), c in zip(chunk, found, strict=True)
-        ]
-
-    return in_parts(folder, items, prompts_per_part, work, {"sampling": asdict(sampling)}, progress)
+PAPER = "2410.08964"
+ROWS = "alignment.jsonl"  # of the SFT baseline
 
 
-def translate_answers(
-    folder: Path,
-    generate: Generate,
-    prompts: list[ParallelPrompt],
-    answers: pd.DataFrame,
-    sampling: Sampling = settings_of.TRANSLATION,
-    answers_per_part: int = 64,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> pd.DataFrame:
-    """T(y^en -> l) and T(y^l -> en) for every prompt and language l: id, source, target, characters of the source, text, reason.
+def answers(profile: Profile, policy: Path | str, iteration: int) -> Path:
+    """Greedy answers of an iteration's policy to all prompts: `answers/*.parquet`."""
+    methods, source = profile.methods, prompts(profile)
 
-    `text` is missing where there is none, for `reason`. Where the English answer was cut off, nothing is translated.
+    def work(directory: Path) -> None:
+        from sp3f_lib.generation.sampling import Sampling
+        from sp3f_lib.methods.lidr_pairs import answer_prompts
+
+        found, languages = load(source)
+        sampling = Sampling(
+            repetition_penalty=methods.repetition_penalty,
+            max_new_tokens=methods.max_new_tokens,
+            batch_size=methods.batch_size,
+        )
+        show = progress_of(profile, f"LIDR {iteration} answers", directory)
+        with generator(profile, policy) as generate:
+            answer_prompts(directory / "answers", generate, found, languages, sampling, progress=show)
+
+    settings = generation_settings(profile, policy, "repetition_penalty", "max_new_tokens")
+    inputs = {"policy": policy, "prompts": source}
+    return make_stage(
+        profile, f"lidr-answers-{iteration}-{profile.regime}", work, settings, inputs, GENERATION_CODE, ("answers/*",)
+    )
+
+
+def translations(profile: Profile, policy: Path | str, iteration: int) -> Path:
+    """The answers translated by the policy itself, in both directions: `translations/*.parquet`."""
+    methods, source = profile.methods, prompts(profile)
+    said = answers(profile, policy, iteration)
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.generation.sampling import TRANSLATION
+        from sp3f_lib.methods.lidr_pairs import translate_answers
+
+        sampling = replace(TRANSLATION, max_new_tokens=methods.translation_tokens, batch_size=methods.batch_size)
+        show = progress_of(profile, f"LIDR {iteration} translations", directory)
+        parts = read_parts(said / "answers")
+        with generator(profile, policy) as generate:
+            translate_answers(directory / "translations", generate, load(source)[0], parts, sampling, progress=show)
+
+    settings = generation_settings(profile, policy, "translation_tokens")
+    inputs = {"policy": policy, "prompts": source, "answers": said}
+    code = ("generation/translation.py", "generation/translation_requests.py", *GENERATION_CODE, "languages.py")
+    return make_stage(
+        profile, f"lidr-translations-{iteration}-{profile.regime}", work, settings, inputs, code, ("translations/*",)
+    )
+
+
+def pairs(profile: Profile, policy: Path | str, iteration: int) -> Path:
+    """LIDR's pairs and what else is made of the same answers.
+
+    `pairs.jsonl` with `report.csv`; the controls `content.jsonl` and `language.jsonl`, of equal size, with `controls.csv`;
+    `alignment.jsonl`, the rows of the SFT baseline.
     """
-    by_place = _by_place(answers)
-    items = []
-    for lang in dict.fromkeys(answers["lang"]):
-        for prompt in prompts if lang != "en" else ():
-            english, own = by_place[prompt.id, "en"], by_place[prompt.id, lang]
-            cut = None if english["finished"] else CUT
-            into = NOT_NEEDED if asks_for_translation(prompt.english) else cut
-            items += [(prompt.id, "en", lang, english["text"], into), (prompt.id, lang, "en", own["text"], cut)]
+    source, said = prompts(profile), answers(profile, policy, iteration)
+    translated = translations(profile, policy, iteration)
 
-    def work(chunk, number):
-        jobs = [(text, source, target) for _, source, target, text, reason in chunk if reason is None]
-        done = iter(self_translate(generate, jobs, sampling, part_seed(0, number)))
-        rows = []
-        for id, source, target, text, reason in chunk:
-            found = next(done) if reason is None else Translation(None, reason)
-            row = {"id": id, "source": source, "target": target, "characters": len(text)}
-            rows.append(row | {"text": found.text, "reason": found.reason})
-        return rows
+    def work(directory: Path) -> None:
+        from sp3f_lib.methods import lidr_pairs
+        from sp3f_lib.methods.lidr_controls import equal_numbers, fidelity_control_pairs
 
-    return in_parts(folder, items, answers_per_part, work, {"sampling": asdict(sampling)}, progress)
+        found = load(source)[0]
+        answered, parts = read_parts(said / "answers"), read_parts(translated / "translations")
+        kept, report = lidr_pairs.lidr_pairs(found, answered, parts)
+        controls, counts = fidelity_control_pairs(found, kept, answered, parts, profile.rewards.threshold)
+        for kind, some in equal_numbers(controls, seed=profile.seed).items():
+            if some:
+                export_pairs(some, directory / f"{kind}.jsonl")
+        rows = lidr_pairs.alignment_rows(found, answered, parts)
+        lines = (json.dumps(row | {"lang": row["extra_info"]["lang"]}, ensure_ascii=False) for row in rows)
+        write_text(directory / "alignment.jsonl", "\n".join(lines) + "\n")
+        report.to_csv(directory / "report.csv", index=False)
+        counts.to_csv(directory / "controls.csv", index=False)
+        export_pairs(kept, directory / PAIRS)
+        print(f"{label(profile, f'LIDR {iteration}')}: {len(kept)} pairs of {report['prompts'].sum()} prompts", flush=True)
 
-
-def lidr_pairs(
-    prompts: list[ParallelPrompt], answers: pd.DataFrame, translations: pd.DataFrame
-) -> tuple[list[dict], pd.DataFrame]:
-    """(pairs for `train_preference`, of both directions and all languages; counts by language and reason).
-
-    A pair has `id`, `lang` (of its prompt) and `partner`: for an English prompt the language that it was paired with. The table
-    has one row per language l: prompts, pairs in l, pairs in English, and how many pairs each reason cost.
-    """
-    pairs, report = [], []
-    by_place, translated = _by_place(answers), translation_texts(translations)
-    for lang in [lang for lang in dict.fromkeys(answers["lang"]) if lang != "en"]:
-        counts: Counter = Counter()
-        for prompt in prompts:
-            english, own = by_place[prompt.id, "en"], by_place[prompt.id, lang]
-            into, back = translated[prompt.id, "en", lang], translated[prompt.id, lang, "en"]
-            if asks_for_translation(prompt.english):
-                into = english["text"]
-            if not english["text"].strip() or not own["text"].strip():
-                counts[EMPTY] += 2
-            elif not english["finished"]:
-                counts[CUT] += 2
-            elif into is None or back is None:
-                counts[FAILED] += 2
-            else:
-                for at, partner, chosen, rejected in ((lang, "en", into, own["text"]), ("en", lang, english["text"], back)):
-                    if chosen == rejected:
-                        counts[SAME] += 1
-                        continue
-                    counts[at] += 1
-                    pairs.append(make_pair(prompt, at, partner, chosen, rejected))
-        row = {"lang": lang, "prompts": len(prompts), "pairs": counts[lang], "English pairs": counts["en"]}
-        report.append(row | {reason: counts[reason] for reason in (EMPTY, CUT, FAILED, SAME)})
-    return pairs, pd.DataFrame(report)
+    settings = {"threshold": profile.rewards.threshold, "seed": profile.seed}
+    inputs = {"prompts": source, "answers": said, "translations": translated}
+    code = (
+        "methods/lidr_pairs.py",
+        "methods/lidr_controls.py",
+        "generation/translation_requests.py",
+        "data/pairs.py",
+        "rewards",
+        "languages.py",
+    )
+    return make_stage(
+        profile, f"lidr-pairs-{iteration}-{profile.regime}", work, settings, inputs, code, ("*.jsonl", "*.csv")
+    )
 
 
-def alignment_rows(prompts: list[ParallelPrompt], answers: pd.DataFrame, translations: pd.DataFrame) -> list[dict]:
-    """Rows for `train_sft`, the baseline "multilingual alignment": x^l with the model's own answer translated from English.
-
-    `input` and `translated_solution`, with `extra_info` (id, lang); only finished English answers whose translation succeeded.
-    """
-    by_place, translated = _by_place(answers), translation_texts(translations)
-    rows = []
-    for lang in [lang for lang in dict.fromkeys(answers["lang"]) if lang != "en"]:
-        for prompt in prompts:
-            english, text = by_place[prompt.id, "en"], translated[prompt.id, "en", lang]
-            if asks_for_translation(prompt.english):
-                text = english["text"]
-            if text and text.strip() and english["finished"]:
-                info = {"id": prompt.id, "lang": lang}
-                rows.append({"input": prompt.messages[lang], "translated_solution": text, "extra_info": info})
-    return rows
-
-
-def make_pair(prompt: ParallelPrompt, lang: str, partner: str, chosen: str, rejected: str) -> dict:
-    """A pair for `train_preference` on x^lang; `partner` is the other language that it was made with."""
-    sides = {side: [{"role": "assistant", "content": text}] for side, text in (("chosen", chosen), ("rejected", rejected))}
-    return {"id": prompt.id, "lang": lang, "partner": partner, "prompt": prompt.messages[lang], **sides}
-
-
-def translation_texts(translations: pd.DataFrame) -> dict[tuple[str, str, str], str | None]:
-    """The translated text, or None, by (id, source, target)."""
+def steps(profile: Profile, given: Given) -> dict[str, Path]:
+    """The stages before the training of one iteration."""
     return {
-        (row.id, row.source, row.target): None if pd.isna(row.text) else row.text
-        for row in translations.itertuples(index=False)
+        "answers": answers(profile, given.policy, given.iteration),
+        "translations": translations(profile, given.policy, given.iteration),
+        "pairs": pairs(profile, given.policy, given.iteration),
     }
 
 
-def _by_place(answers: pd.DataFrame) -> dict[tuple[str, str], dict]:
-    return {(row["id"], row["lang"]): row for row in answers.to_dict("records")}
+def work(what: str, profile: Profile) -> Work:
+    """What one iteration makes, at most; `what`: it is trained on pairs, or on rows."""
+    languages, each = languages_of(profile), count_prompts(profile)
+    others = each * (len(languages) - 1)  # not English
+    made = {
+        "responses": each * len(languages),
+        "translations": 2 * others,
+        "pairs": others if what == "rows" else 2 * others,
+    }
+    return Work(each * len(languages), len(languages), what=what, **made)
+
+
+_SHARED = Named(
+    "LIDR: DPO + NLL on self-translated English answers over own answers",
+    PAPER,
+    start="methods.start",
+    section="preference",
+    steps=steps,
+    rows=PAIRS,
+    iterated=True,
+    check=check_shared,
+    work=partial(work, "pairs"),
+)
+MODELS = {
+    "lidr": _SHARED,
+    "lidr_content": replace(
+        _SHARED, about="LIDR on those pairs alone whose sides are in the same language", rows="content.jsonl"
+    ),
+    "lidr_language": replace(_SHARED, about="LIDR on pairs that differ in language alone", rows="language.jsonl"),
+    "lidr_sft": replace(
+        _SHARED,
+        about="supervised fine-tuning on the model's own translated English answers (LIDR's baseline)",
+        section="alignment",
+        rows=ROWS,
+        iterated=False,
+        work=partial(work, "rows"),
+    ),
+}

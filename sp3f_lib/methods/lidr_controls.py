@@ -19,8 +19,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sp3f_lib.methods.lidr import asks_for_translation, make_pair, translation_texts
-from sp3f_lib.methods.prompts import ParallelPrompt
+from sp3f_lib.data.parallel import ParallelPrompt
+from sp3f_lib.methods.lidr_pairs import asks_for_translation, make_pair, translation_texts
 from sp3f_lib.rewards.fidelity import THRESHOLD, is_faithful, language_share
 
 CONTENT, LANGUAGE, BOTH = "content", "language", "both"

@@ -1,6 +1,6 @@
 """ICR: which reward knows better from worse, what length control does, and results over iterations (LIDR's as well).
 
-Each figure is drawn from a table of `evaluation/icr_audit.py` or `evaluation/evaluate.py`, in shares; published numbers, in
+Each figure is drawn from a table of `audits/icr.py` or `evaluation/score.py`, in shares; published numbers, in
 percent, stand in a panel of their own: another task, model and judge, so directions compare, not numbers.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from sp3f_lib.evaluation.icr_audit import ALL, OTHERS
+from sp3f_lib.audits.icr import ALL, OTHERS
 from sp3f_lib.languages import LANGUAGES
 from sp3f_lib.plots.theme import METHOD_COLOURS, METHOD_NAMES, WIDTH, apply_theme
 

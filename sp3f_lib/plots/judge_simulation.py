@@ -12,6 +12,9 @@ STYLES = {
     ("balanced", "both sides"): ("balanced: each pair once", "#0072B2", "s"),
     ("sampled", "both sides"): ("sampled", "#E69F00", "^"),
     ("adaptive", "both sides"): ("adaptive", "#D55E00", "v"),
+    ("listwise", "both sides"): ("listwise: the group in one call", "#CC79A7", "P"),
+    ("score", "both sides"): ("scores, ranked", "#56B4E9", "X"),
+    ("score", "raw"): ("scores as they are", "#F0E442", "X"),
 }
 
 

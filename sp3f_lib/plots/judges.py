@@ -1,8 +1,8 @@
-"""What a judge is worth: accuracy by level of privilege, biases, and attacks; from the tables of `evaluation/judge_audit.py`."""
+"""What a judge is worth: accuracy by level of privilege, biases, and attacks; from the tables of `audits/judge.py`."""
 
 import pandas as pd
 
-from sp3f_lib.evaluation.judge_probes import CASES
+from sp3f_lib.audits.judge_probes import CASES
 from sp3f_lib.judges.base import LEVELS
 from sp3f_lib.plots.theme import WIDTH, apply_theme
 
@@ -21,7 +21,7 @@ _ACROSS = 4  # groups of bars in one line of panels
 
 
 def accuracy_table(accuracy: pd.DataFrame, published: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One line per source, case and level in percent, from `judge_audit.accuracy_by_level`; published numbers come last.
+    """One line per source, case and level in percent, from `audits.judge.accuracy_by_level`; published numbers come last.
 
     Cases with fewer than five probes are left out; published lines have neither interval nor n. Columns: source, case, level,
     accuracy, low, high, n, problems, ties, no_verdict.
@@ -106,7 +106,7 @@ def plot_bias(table: pd.DataFrame, judge: str):
 
 
 def plot_attacks(table: pd.DataFrame, judge: str):
-    """One line per attack, from `judge_audit.attack_success` in shares; returns the figure."""
+    """One line per attack, from `audits.judge.attack_success` in shares; returns the figure."""
     import matplotlib.pyplot as plt
 
     apply_theme()

@@ -1,12 +1,12 @@
 """LIDR: is the language-derived preference right, whose answers are better, and which translations fail?
 
-Drawn from the tables of `evaluation/lidr_audit.py`, in shares; the published agreement, in percent, has a panel of its own.
+Drawn from the tables of `audits/lidr.py`, in shares; the published agreement, in percent, has a panel of its own.
 """
 
 import pandas as pd
 
-from sp3f_lib.evaluation.icr_audit import DECIDED, TRUTHS
-from sp3f_lib.evaluation.lidr_audit import EVERY, OWN, TRANSLATED
+from sp3f_lib.audits.icr import DECIDED, TRUTHS
+from sp3f_lib.audits.lidr import EVERY, OWN, TRANSLATED
 from sp3f_lib.plots.icr import language_label, number_range
 from sp3f_lib.plots.theme import WIDTH, apply_theme
 

@@ -1,8 +1,12 @@
 """Differences between methods within a seed: one small mark a seed, the mean with its t interval over seeds."""
 
+from pathlib import Path
+
 import pandas as pd
 
-from sp3f_lib.plots.theme import METHOD_COLOURS, METHOD_MARKERS, METHOD_NAMES, WIDTH, apply_theme
+from sp3f_lib.evaluation.seeds import HEADLINES, differences
+from sp3f_lib.machine import processor
+from sp3f_lib.plots.theme import METHOD_COLOURS, METHOD_MARKERS, METHOD_NAMES, WIDTH, apply_theme, save_figure
 
 
 def plot_differences(gaps: pd.DataFrame):
@@ -40,3 +44,12 @@ def plot_differences(gaps: pd.DataFrame):
         axis.set_xlabel("accuracy, percentage points within a seed")
         axis.set_title(f"{regime}: {part.seeds.max()} seeds, 95 % t intervals", fontsize="medium")
     return figure
+
+
+def save_seeds(results: pd.DataFrame, folder: Path, pairs=HEADLINES) -> Path:
+    """Writes `seeds.csv` (a `seed_table`, and the processor) and the differences as `seed_differences.{csv,pdf,png}`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    results.assign(processor=processor()).to_csv(folder / "seeds.csv", index=False, float_format="%.6g")
+    gaps = pd.concat([differences(results, value, pairs) for value in ("accuracy", "fidelity", "both")], ignore_index=True)
+    gaps = gaps.assign(processor=processor())
+    return save_figure(plot_differences(gaps[gaps.value == "accuracy"]), gaps, "seed_differences", folder)

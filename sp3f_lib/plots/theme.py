@@ -1,12 +1,30 @@
 """One look for all figures: the order and colour of every method and language, and how a figure is saved."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
 
 PUBLISHED = Path(__file__).parents[2] / "figures" / "published"
+
+
+class _OfModels(dict):
+    """What a model looks like; one that is not listed gets a look made from its name, the same in every figure."""
+
+    def __init__(self, listed: dict[str, str], others: Callable[[str], str]):
+        super().__init__(listed)
+        self.others = others
+
+    def __missing__(self, model: str) -> str:
+        return self.others(model)
+
+
+def _pick(some: tuple[str, ...]) -> Callable[[str], str]:
+    return lambda model: some[sum(map(ord, model)) % len(some)]
+
+
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
-METHOD_COLOURS = {
+METHOD_COLOURS = _OfModels({
     "base": "#7f7f7f",
     "sft": "#56B4E9",
     "rlvr": "#E69F00",
@@ -14,8 +32,8 @@ METHOD_COLOURS = {
     "judge_unprivileged": "#CC79A7",
     "judge_only": "#F0E442",
     "sp3f": "#009E73",
-}
-METHOD_NAMES = {
+}, _pick(("#0072B2", "#332288", "#882255", "#44AA99", "#999933", "#AA4499", "#661100")))  # fmt: skip
+METHOD_NAMES = _OfModels({
     "base": "Base",
     "sft": "SFT",
     "rlvr": "RLVR",
@@ -23,8 +41,8 @@ METHOD_NAMES = {
     "judge_unprivileged": "Judge without reference",
     "judge_only": "Judge only",
     "sp3f": "SP3F",
-}
-METHOD_MARKERS = {
+}, lambda model: model.replace("_", " "))  # fmt: skip
+METHOD_MARKERS = _OfModels({
     "base": "o",
     "sft": "s",
     "rlvr": "^",
@@ -32,7 +50,7 @@ METHOD_MARKERS = {
     "judge_unprivileged": "v",
     "judge_only": "P",
     "sp3f": "D",
-}
+}, _pick(("X", "p", "h", "*", "d", ">")))  # fmt: skip
 WIDTH = 7.0  # inches
 
 

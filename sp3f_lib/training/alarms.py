@@ -18,8 +18,8 @@ from collections.abc import Sequence
 
 from transformers import TrainerCallback
 
+from sp3f_lib.profiles.sections import Alarms
 from sp3f_lib.runs import StageError
-from sp3f_lib.sections import Alarms
 
 _FIDELITY, _ACCURACY = "rewards/fidelity/mean", "rewards/accuracy/mean"
 _FEW = 5  # steps

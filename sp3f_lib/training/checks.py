@@ -11,8 +11,12 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from sp3f_lib.data.schema import english_question, read_json_lines, read_rows
 from sp3f_lib.profiles import Profile, ProfileError
+from sp3f_lib.rewards.verifiable import verifiable_terms
 from sp3f_lib.runs import StageError
+from sp3f_lib.training.fitting import fitting_pairs
+from sp3f_lib.training.hints import longest_hint
 
 LOSS = ["sigmoid", "sft"]
 # Fields of DPOConfig that change a loss of TRL which is not computed here, or move the reference.
@@ -54,6 +58,7 @@ def check_settings(profile: Profile, kind: str) -> None:
             )
     if kind == "grpo":
         _check_groups(profile, section)
+        verifiable_terms(profile.rewards)  # names a term that is not there
 
 
 def check_loss(section: dict) -> None:
@@ -131,8 +136,6 @@ def check_machine(profile: Profile, kind: str) -> None:
 def read_training_rows(path: Path, kind: str) -> list[dict]:
     """What a stage trains on: checked rows for `sft` and `grpo`; for `preference` pairs, for `alignment` rows without an answer,
     both from JSON lines. `RowError` or `StageError` if the file cannot be read."""
-    from sp3f_lib.data.schema import read_json_lines, read_rows
-
     path = Path(path)
     if kind in ("sft", "grpo"):
         return read_rows(path, for_sft=kind == "sft")
@@ -148,7 +151,7 @@ def check_rows(profile: Profile, kind: str, start: str, rows: Path) -> None:
     """
     from transformers import AutoConfig
 
-    from sp3f_lib.evaluation.generate import load_tokenizer
+    from sp3f_lib.generation.local import load_tokenizer
 
     found = read_training_rows(rows, kind)
     if not found:
@@ -173,17 +176,37 @@ def check_rows(profile: Profile, kind: str, start: str, rows: Path) -> None:
     lengths = [
         len(tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=True)["input_ids"]) for p in prompts
     ]
+    if kind == "grpo" and profile.hint.use:
+        hints = tokenizer([longest_hint(row, profile.hint) for row in found], add_special_tokens=False)["input_ids"]
+        lengths = [length + len(hint) for length, hint in zip(lengths, hints, strict=True)]
+    _check_room(lengths, left, context, kind, change)
+    if kind == "grpo" and profile.teacher.use:
+        _check_room(_teacher_lengths(profile, found, tokenizer), left, context, "teacher", change)
+
+
+def _check_room(lengths: list[int], left: int, context: int | None, what: str, change: str) -> None:
     too_long = [length for length in lengths if context and length + left > context]
     if too_long:
         raise StageError(
-            f"{kind}: {len(too_long)} of {len(prompts)} prompts leave no room for {left} more tokens within {context}: the longest "
+            f"{what}: {len(too_long)} of {len(lengths)} prompts leave no room for {left} more tokens within {context}: the longest "
             f"has {max(too_long)} tokens; {change}, or leave those rows out"
         )
 
 
-def _check_pairs(section: dict, pairs: list[dict], tokenizer, context: int | None) -> None:
-    from sp3f_lib.training.preference import fitting_pairs
+def _teacher_lengths(profile: Profile, rows: list[dict], tokenizer) -> list[int]:
+    """Tokens of what the teacher reads before an answer; `StageError` if it has nothing to read for any row."""
+    from sp3f_lib.training.teacher import context_ids, context_of
 
+    kind = profile.teacher.context
+    contexts = [context_of({"prompt": row["input"], "question": english_question(row), **row}, kind) for row in rows]
+    if not any(contexts):
+        raise StageError(
+            f"teacher: none of {len(rows)} rows has a context {kind!r} (there is nothing to translate in English rows)"
+        )
+    return [len(context_ids(context, tokenizer)) for context in contexts if context]
+
+
+def _check_pairs(section: dict, pairs: list[dict], tokenizer, context: int | None) -> None:
     limit = section.get("max_length", 1024)
     kept = fitting_pairs(pairs, tokenizer, limit, "preference")
     if context and (limit is None or limit > context):
@@ -197,8 +220,6 @@ def _check_pairs(section: dict, pairs: list[dict], tokenizer, context: int | Non
 
 def check_rewards(profile: Profile, rows: list[dict]) -> None:
     """Asks every verifiable reward about each language's first solution; `RewardError` if one fails."""
-    from sp3f_lib.rewards.verifiable import verifiable_terms
-
     first = list({row["extra_info"]["lang"]: row for row in reversed(rows)}.values())
     texts = [row.get("translated_solution") or row["solution"] for row in first]
     for term in guarded(verifiable_terms(profile.rewards)):
@@ -249,6 +270,6 @@ def check_started_once() -> None:
     """`StageError` under torchrun or `accelerate launch`: each of its processes would wait for the first one's stage for ever."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" in os.environ:
         raise StageError(
-            "this was started several times, by torchrun or accelerate launch; start it once, as `python -m sp3f_lib ...`: the "
+            "this was started several times, by torchrun or accelerate launch; start it once, as `sp3f ...`: the "
             "profile says in how many processes it trains (launch.accelerate, launch.processes), and it starts them itself"
         )

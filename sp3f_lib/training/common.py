@@ -1,19 +1,15 @@
-"""What SFT and GRPO share: checkpoints that are complete or absent, `metrics.jsonl`, progress lines, threads.
+"""What SFT and GRPO share: checkpoints that are complete or absent (checkpoints.py), `metrics.jsonl`, progress.
 
-A checkpoint counts only once it holds `COMPLETE`, written after everything else; a run that was killed while saving goes on
-from the one before. `metrics.jsonl` is rewritten from the trainer's own history, so a resumed run has every step once.
+`metrics.jsonl` is rewritten from the trainer's own history, so a resumed run has every step once.
 
 In several processes the first one writes; the others wait for it where they would read. A file `.stop` in the stage's folder
-(a signal makes it, see worker.py) ends the training after the step at hand, with a checkpoint.
+(a signal makes it, see processes.py) ends the training after the step at hand, with a checkpoint.
 """
 
 import json
 import os
 import random
 import shutil
-import sys
-import time
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,36 +19,19 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
-from transformers.utils import logging as transformers_logging
 
 from sp3f_lib.profiles import Profile
+from sp3f_lib.progress import Progress
 from sp3f_lib.runs import StageError, Stopped, write_text
 from sp3f_lib.training.alarms import Watch
+from sp3f_lib.training.checkpoints import CHECKPOINTS, COMPLETE, clear_incomplete, last_checkpoint, last_step
+from sp3f_lib.training.processes import STOP
 from sp3f_lib.training.tracking import reporters
 
-COMPLETE = "COMPLETE"
-CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 MODEL = "model"
-STOP = ".stop"
 # Kept out of the metrics, because they differ between equal runs: the clock, and TRL's count of tokens since the last start.
 _NOT_THE_RUN = {"step_time", "num_tokens"}
-
-
-def set_up(threads: int | None) -> None:
-    """Thread count and quiet libraries. One thread count everywhere makes sums, and so results, repeatable."""
-    if threads:
-        torch.set_num_threads(threads)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*deprecated.*")
-    warnings.filterwarnings("ignore", message=".*pin_memory.*")
-    warnings.filterwarnings("ignore", message=".*torch.distributed.*is deprecated.*")
-    from datasets import disable_progress_bars
-
-    disable_progress_bars()
 
 
 def trainer_settings(section: dict, directory: Path, seed: int) -> dict:
@@ -88,21 +67,6 @@ def head_on_completions_only() -> None:
     utils._use_triton = lambda device: True  # in that module it decides this and nothing else
 
 
-def last_checkpoint(directory: Path) -> str | None:
-    """The newest complete checkpoint."""
-    complete = [path.parent for path in (directory / CHECKPOINTS).glob(f"checkpoint-*/{COMPLETE}")]
-    newest = max(complete, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
-    return str(newest) if newest else None
-
-
-def _clear(directory: Path) -> None:
-    """Removes what a kill or a full disk left unfinished."""
-    shutil.rmtree(directory / f".{MODEL}.partial", ignore_errors=True)
-    for path in (directory / CHECKPOINTS).glob("checkpoint-*"):
-        if not (path / COMPLETE).is_file():
-            shutil.rmtree(path)
-
-
 def train(trainer, directory: Path, label: str, profile: Profile) -> None:
     """Trains from the last complete checkpoint, then exports model and tokenizer to `directory/model`.
 
@@ -112,14 +76,14 @@ def train(trainer, directory: Path, label: str, profile: Profile) -> None:
         return
     head_on_completions_only()
     if trainer.is_world_process_zero():
-        _clear(directory)
+        shutil.rmtree(directory / f".{MODEL}.partial", ignore_errors=True)
+        clear_incomplete(directory)
     trainer.accelerator.wait_for_everyone()
     trainer.remove_callback(PrinterCallback)
     recorder, watch, checkpoint = Recorder(directory, label), Watch(profile.alarms, label), last_checkpoint(directory)
     callbacks = [recorder, watch]
     if trainer.is_world_process_zero():
-        step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
-        callbacks += reporters(profile.tracking, directory, label, step)
+        callbacks += reporters(profile.tracking, directory, label, last_step(directory) or 0)
     for callback in callbacks:
         trainer.add_callback(callback)
     try:
@@ -231,9 +195,12 @@ class Recorder(TrainerCallback):
         self.directory, self.label, self.stopped = directory, label, False
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self.began, self.first, self.printed = time.monotonic(), state.global_step, -1
-        if state.global_step and state.is_world_process_zero:
+        if not state.is_world_process_zero:
+            return
+        if state.global_step:
             print(f"{self.label}: goes on from step {state.global_step}", flush=True)
+        self.progress = Progress(self.label, self.directory, state.global_step)
+        self.progress.begin(f"step {state.global_step}/{state.max_steps}", state.max_steps)
 
     def on_save(self, args, state, control, **kwargs):
         PartialState().wait_for_everyone()  # every process writes a part
@@ -252,19 +219,13 @@ class Recorder(TrainerCallback):
         # The first process decides: another might see the file a step earlier, and wait for the others for ever.
         if broadcast_object_list([(self.directory / STOP).exists()])[0] and state.global_step < state.max_steps:
             self.stopped = control.should_save = control.should_training_stop = True
-        tenth = 10 * state.global_step // state.max_steps
-        if (tenth == self.printed and state.global_step - self.first != 1) or not state.is_world_process_zero:
+        if not state.is_world_process_zero:
             return
-        self.printed = tenth
-        rate = (time.monotonic() - self.began) / (state.global_step - self.first)
-        left = rate * (state.max_steps - state.global_step)
         shown = [f"{name} {state.log_history[-1][key]:.2f}" for key, name in _SHOWN if _logged(state, key)]
         if state.log_history and (missing := state.log_history[-1].get("judge/no_verdict", 0.0)) > _MISSING:
             shown.append(f"no verdict {missing:.0%}")
-        print(
-            f"{self.label}: step {state.global_step}/{state.max_steps}, {', '.join([*shown, f'{left:.0f} s left'])}",
-            flush=True,
-        )
+        step = f"step {state.global_step}/{state.max_steps}"
+        self.progress.at(state.global_step, state.max_steps, ", ".join([step, *shown]))
 
 
 _MISSING = 0.01  # share of comparisons without a verdict from which it is said
@@ -280,17 +241,3 @@ def _logged(state, key: str) -> bool:
     if not state.log_history or (key == "loss" and "reward" in state.log_history[-1]):
         return False
     return isinstance(state.log_history[-1].get(key), float)
-
-
-def progress_printer(label: str, what: str = "answers"):
-    """A progress function `(done, total)` that prints about ten lines with the time that is left; `what` is counted."""
-    began, printed = time.monotonic(), [-1]
-
-    def show(done: int, total: int) -> None:
-        tenth = 10 * done // total
-        if tenth > printed[0] and sys.stdout:
-            printed[0] = tenth
-            left = (time.monotonic() - began) / done * (total - done)
-            print(f"{label}: {done}/{total} {what}, {left:.0f} s left", flush=True)
-
-    return show

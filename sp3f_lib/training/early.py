@@ -17,8 +17,8 @@ from concurrent.futures import Future, wait
 
 from sp3f_lib.judges.base import Judge
 from sp3f_lib.judges.groups import Group, judge_groups
+from sp3f_lib.profiles.sections import Judge as Settings
 from sp3f_lib.runs import StageError
-from sp3f_lib.sections import Judge as Settings
 
 Row = tuple[str, str | None, str, str]  # question, what the judge is shown, language, response
 

@@ -13,6 +13,8 @@
 4. Prompts are shuffled by seed and epoch, so that a run resumed in a later epoch sees what it would have seen.
 5. On one CPU a group's prompt goes through the model once: see shared_prompts.py.
 6. What the paper argues about is measured: groups without a correct answer, and groups without any signal.
+7. Where arms ask for it, the reference goes elsewhere than to the judge: into the prompt (hints.py), into a teacher's context
+   (teacher.py); and the language term has another shape (rewards/shapes.py).
 
 TRL's defaults are not the paper's: the profiles set `loss_type: dr_grpo`, `scale_rewards: none`, `beta: 0`, `epsilon: 0.2`,
 `epsilon_high: 0.28`, and bf16 and gradient checkpointing explicitly.
@@ -21,6 +23,7 @@ TRL's defaults are not the paper's: the profiles set `loss_type: dr_grpo`, `scal
 import os
 from itertools import chain
 from pathlib import Path
+from statistics import pstdev
 
 import torch
 from accelerate.utils import broadcast_object_list, gather_object, is_peft_model
@@ -32,20 +35,24 @@ from sp3f_lib.generation.decode import is_plain
 from sp3f_lib.judges import make_judge
 from sp3f_lib.judges.base import Judge, JudgeError
 from sp3f_lib.judges.groups import Group
-from sp3f_lib.judges.pairs import calls_per_group
+from sp3f_lib.judges.pairs import ALONE, calls_per_group
 from sp3f_lib.judges.privilege import privileged_text
 from sp3f_lib.judges.recorded import RecordedJudge, run_label
 from sp3f_lib.judges.spend import cap_note, forecast
+from sp3f_lib.judges.win_rates import flips
 from sp3f_lib.profiles import Profile
-from sp3f_lib.rewards.pairwise import flips
-from sp3f_lib.rewards.verifiable import verifiable_terms
+from sp3f_lib.profiles.sections import Hint, Rewards, Teacher
+from sp3f_lib.profiles.sections import Judge as JudgeSettings
+from sp3f_lib.rewards.shapes import shape_term
+from sp3f_lib.rewards.verifiable import term_weights, verifiable_terms
 from sp3f_lib.runs import StageError
-from sp3f_lib.sections import Judge as JudgeSettings
 from sp3f_lib.training.checks import guarded
 from sp3f_lib.training.common import StopAtCheckpoint, lora_config
 from sp3f_lib.training.early import Judging, parts_of, places_of
+from sp3f_lib.training.hints import add_hints, hint_metrics, with_hints
 from sp3f_lib.training.samples import add_verdicts, sample_rows, write_samples
 from sp3f_lib.training.shared_prompts import shared_prompt_logps
+from sp3f_lib.training.teacher import POLICY, frozen_teacher, placed, taught_advantages, teacher_metrics
 
 # What a group without any verdict gets: the same for all, so it cancels.
 NO_VERDICT = 0.5
@@ -53,6 +60,11 @@ NO_VERDICT = 0.5
 
 def win_rate(completions, **_) -> list[float]:
     """The place of the judge's term among TRL's reward functions; SP3FTrainer fills it once whole groups are together."""
+    return [NO_VERDICT] * len(completions)
+
+
+def score(completions, **_) -> list[float]:
+    """The same place where a response gets its own score or agreement and no win rate (`judge.reward`), under its own name."""
     return [NO_VERDICT] * len(completions)
 
 
@@ -71,16 +83,31 @@ class EpochSampler(RepeatSampler):
 class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
     """GRPOTrainer whose last reward, if there is a `judge`, is the win rate within the group.
 
-    Rows need `question` and `reference` (what the judge is shown, or None) beside the columns that the verifiable rewards read.
+    Rows need `question` and `reference` (what the judge is shown, or None) beside the columns that the verifiable rewards read;
+    with a hint `translated_solution`, with a teacher `solution`. `teacher_model`: a frozen one, not the policy.
     """
 
-    def __init__(self, *args, judge: Judge | None, judge_settings: JudgeSettings, samples_every: int = 0, **kwargs):
+    def __init__(
+        self,
+        *args,
+        judge: Judge | None,
+        judge_settings: JudgeSettings,
+        samples_every: int = 0,
+        rewards: Rewards = Rewards(),  # noqa: B008 (frozen)
+        hint: Hint = Hint(),  # noqa: B008
+        teacher: Teacher = Teacher(),  # noqa: B008
+        teacher_model=None,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         self.judge, self.judge_settings, self.samples_every = judge, judge_settings, samples_every
+        self.rewards, self.hint, self.teacher = rewards, hint, teacher
+        self.teacher_model = None if teacher_model is None else placed(teacher_model, self)
         self._judging, self._asked_early, self._judged = None, False, []
         one_cpu = self.accelerator.device.type == "cpu" and self.accelerator.num_processes == 1
         as_it_is = not self.args.gradient_checkpointing and self.accelerator.mixed_precision == "no"
-        self._reads_prompts_once = one_cpu and as_it_is and is_plain(self.model)
+        plain = all(is_plain(one) for one in (self.model, self.teacher_model) if one is not None)
+        self._reads_prompts_once = one_cpu and as_it_is and plain
 
     def _get_train_sampler(self, dataset=None):
         plain = super()._get_train_sampler(dataset)
@@ -89,8 +116,19 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
         )
 
     def _generate_and_score_completions(self, inputs):
+        training = self.model.training
+        if self.hint.use and training:
+            state = self.state
+            inputs = with_hints(inputs, self.hint, self.args.seed, state.global_step, state.max_steps)
         self._inputs, self._asked_early = inputs, False
-        return super()._generate_and_score_completions(inputs)
+        batch = super()._generate_and_score_completions(inputs)
+        if self.teacher.use and training:
+            batch["advantages"] = self._taught_advantages(inputs, batch)
+        return batch
+
+    def _tokenize_prompts(self, prompts):
+        ids, *others = super()._tokenize_prompts(prompts)
+        return add_hints(ids, self._inputs, self.processing_class) if "hint" in self._inputs[0] else ids, *others
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, **kwargs):
         if not self._can_ask_early():
@@ -125,7 +163,7 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
     def _ask(self, inputs: list[dict], texts: list[str], part: slice, rows: int) -> None:
         """Gathers a part of this step's `rows` a process and sends its groups to the judge."""
         local = [
-            (row["question"], row["reference"], row["extra_info"]["lang"], text)
+            (row["question"], row["reference"], row["extra_info"]["lang"], row.get("hint", "") + text)
             for row, text in zip(inputs, texts, strict=True)
         ]
         gathered = gather_object(local)
@@ -145,10 +183,43 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
             if error is not None:  # in every process, so that none waits for the others
                 raise error
             rewards[:, -1] = torch.tensor(rates, device=rewards.device)
+        if self.rewards.language_shape != "add":
+            self._shape(rewards)
         self._log_groups(rewards)
+        if self.hint.use and self.model.training:
+            given = gather_object([row["hint_chunks"] for row in inputs])
+            self._log_metrics(hint_metrics(rewards[:, 0].tolist(), given))
         if self.samples_every and self.model.training and self.state.global_step % self.samples_every == 0:
             self._write_samples(inputs, completions, rewards)
         return rewards
+
+    def _shape(self, rewards: torch.Tensor) -> None:
+        """Fills the term `shape` of rewards (rows, terms) from all others."""
+        accuracy, fidelity, shape = (self.reward_func_names.index(name) for name in ("accuracy", "fidelity", "shape"))
+        weights = self.reward_weights.to(rewards.device).clone()
+        weights[[fidelity, shape]] = 0
+        progress = self.state.global_step / max(self.state.max_steps, 1)
+        others = (rewards * weights).sum(1)
+        rewards[:, shape] = shape_term(self.rewards, others, rewards[:, accuracy], rewards[:, fidelity], progress)
+
+    def _taught_advantages(self, inputs: list[dict], batch: dict) -> torch.Tensor:
+        """The advantages (B, T) of a batch as TRL makes it, with those of the teacher."""
+
+        def logps(teacher: bool, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            model = self.teacher_model if teacher and self.teacher_model is not None else self.model
+            length, size = batch["completion_ids"].size(1), self.args.per_device_train_batch_size
+            return self._get_per_token_logps_and_entropies(model, ids, mask, length, size)[0]
+
+        first = self.accelerator.process_index * len(inputs)
+        unsolved = self._unsolved[first : first + len(inputs)]
+        advantages, counts = taught_advantages(inputs, batch, logps, unsolved, self.teacher, self.processing_class)
+        self._log_metrics(teacher_metrics(self.accelerator.reduce(counts, "sum").tolist()))
+        return advantages
+
+    def _log_metrics(self, found: dict[str, float]) -> None:
+        metrics = self._metrics["train" if self.model.training else "eval"]
+        for name, value in found.items():
+            metrics[name].append(value)
 
     def _win_rates(self, rows: int) -> tuple[list[float] | None, StageError | None]:
         """The win rate of each row of all processes, or the error that all are to raise."""
@@ -156,12 +227,14 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
             parts = self._judging.results()
         except StageError as error:
             return None, error
-        rates, self._judged = [NO_VERDICT] * rows, parts
+        rates, terms, self._judged = [NO_VERDICT] * rows, [], parts
         for places, groups in parts:
-            found = [group.rates(self.judge_settings.schedule) or [NO_VERDICT] * len(group.responses) for group in groups]
+            asked = self.judge_settings.schedule, self.judge_settings.reward
+            found = [group.rates(*asked) or [NO_VERDICT] * len(group.responses) for group in groups]
             for place, rate in zip(places, chain.from_iterable(found), strict=True):
                 rates[place] = rate
-        self._log_judge([group for _, groups in parts for group in groups])
+            terms += found
+        self._log_judge([group for _, groups in parts for group in groups], terms)
         return rates, None
 
     def _write_samples(self, inputs, completions, rewards: torch.Tensor) -> None:
@@ -174,6 +247,7 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
                 "prompt": row["prompt"][-1]["content"],
                 "completion": completion[-1]["content"],
             }
+            | ({"hint": row["hint"]} if "hint" in row else {})
             for row, completion in zip(inputs, completions, strict=True)
         ]
         rows = gather_object(local)
@@ -192,30 +266,38 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
     def _group_size(self) -> int:
         return self.num_generations if self.model.training else self.num_generations_eval
 
-    def _log_judge(self, groups: list[Group]) -> None:
-        """How much the judge said, how it leans to a slot, and what its verdicts cost (replayed ones count as when bought)."""
+    def _log_judge(self, groups: list[Group], terms: list[list[float]]) -> None:
+        """How much the judge said, how it leans to a slot, and what its verdicts cost (replayed ones count as when bought).
+
+        `terms`: what each group's responses got for it.
+        """
         verdicts = [verdict for group in groups for verdict in group.verdicts]
+        replies = [reply for group in groups for reply in group.replies]
         given = [verdict.preference for verdict in verdicts if verdict.preference is not None]
         flipped, both = map(sum, zip(*(flips(group.pairs, group.verdicts) for group in groups), strict=True))
         found = {
-            "no_verdict": 1 - len(given) / max(len(verdicts), 1),
+            "no_verdict": 1 - sum(reply.given for reply in replies) / max(len(replies), 1),
             "comparisons": float(len(verdicts)),
-            "usd": sum(verdict.usd or 0.0 for verdict in verdicts),
+            "calls": float(sum(group.calls for group in groups)),
+            "usd": sum(reply.usd or 0.0 for reply in replies),
         }
-        found |= {"slot_a": sum(given) / len(given)} if given else {}
+        alone = self.judge_settings.schedule in ALONE  # in no slot
+        found |= {"slot_a": sum(given) / len(given)} if given and not alone else {}
+        found |= {"spread": sum(map(pstdev, terms)) / len(terms)}
+        if self.judge_settings.reward != "win_rate":
+            rates = [group.rates(self.judge_settings.schedule) for group in groups]
+            found |= {"win_rate_spread": sum(pstdev(one) for one in rates if one) / len(rates)}
         found |= {"flips": flipped / both} if both else {}
-        metrics = self._metrics["train" if self.model.training else "eval"]
-        for name, value in found.items():
-            metrics[f"judge/{name}"].append(value)
+        self._log_metrics({f"judge/{name}": value for name, value in found.items()})
 
     def _log_groups(self, rewards: torch.Tensor) -> None:
         """Shares of groups in which no response is correct, and in which the weighted rewards are all equal."""
-        training = self.model.training
         groups = rewards.view(-1, self._group_size(), rewards.shape[1])
         totals = (groups * self.reward_weights.to(rewards.device)).sum(-1)
-        metrics = self._metrics["train" if training else "eval"]
-        metrics["groups/none_correct"].append((groups[:, :, 0].max(1).values == 0).float().mean().item())
-        metrics["groups/no_signal"].append(((totals.amax(1) - totals.amin(1)) < 1e-6).float().mean().item())
+        unsolved = groups[:, :, 0].max(1).values == 0
+        self._unsolved = unsolved.repeat_interleave(self._group_size())
+        no_signal = ((totals.amax(1) - totals.amin(1)) < 1e-6).float().mean().item()
+        self._log_metrics({"groups/none_correct": unsolved.float().mean().item(), "groups/no_signal": no_signal})
 
 
 def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict], label: str = "grpo") -> None:
@@ -225,14 +307,14 @@ def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict]
     """
     from datasets import Dataset
 
-    from sp3f_lib.evaluation.generate import load_model
+    from sp3f_lib.generation.local import load_model
     from sp3f_lib.training.common import train, trainer_settings
 
     judge = judge_for_training(profile, rows, run_label(directory), label) if profile.rewards.win_rate else None
     model, tokenizer = load_model(start, profile.model.torch_dtype, profile.model.revision)
-    weights, terms = profile.rewards, verifiable_terms(profile.rewards)
+    terms = verifiable_terms(profile.rewards)
     settings = trainer_settings(profile.grpo, directory, profile.seed) | {
-        "reward_weights": [weights.accuracy, weights.parseable, weights.fidelity, *([weights.win_rate] if judge else [])]
+        "reward_weights": term_weights(profile.rewards, judged=judge is not None)
     }
     examples = [
         {
@@ -242,17 +324,24 @@ def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict]
             "reward_model": row["reward_model"],
             "extra_info": row["extra_info"],
         }
+        | ({"translated_solution": row["translated_solution"]} if profile.hint.use else {})
+        | ({"solution": row["solution"]} if profile.teacher.use else {})
         for row in rows
     ]
+    frozen = profile.teacher.use and profile.teacher.model != POLICY
     trainer = SP3FTrainer(
         model=model,
         args=GRPOConfig(**settings),
-        reward_funcs=[*guarded(terms), *([win_rate] if judge else [])],
+        reward_funcs=[*guarded(terms), *([win_rate if profile.judge.reward == "win_rate" else score] if judge else [])],
         train_dataset=Dataset.from_list(examples),
         processing_class=tokenizer,
         judge=judge,
         judge_settings=profile.judge,
         samples_every=profile.tracking.samples_every,
+        rewards=profile.rewards,
+        hint=profile.hint,
+        teacher=profile.teacher,
+        teacher_model=frozen_teacher(profile, tokenizer) if frozen else None,
         peft_config=lora_config(profile),
     )
     train(trainer, directory, label, profile)
@@ -262,7 +351,7 @@ def judge_for_training(profile: Profile, rows: list[dict], run: str, label: str)
     """The judge, made before anything is loaded so that a missing key stops at once; says what it will cost."""
     grpo, size = profile.grpo, profile.grpo.get("num_generations", 8)
     calls_per_group(profile.judge.schedule, size, profile.judge.calls)  # an impossible budget stops here
-    judge = make_judge(profile.judge, run)
+    judge = make_judge(profile.judge, run, seed=profile.seed)
     if not isinstance(judge, RecordedJudge):
         return judge
     if profile.judge.model == "policy" and int(os.environ.get("WORLD_SIZE", "1")) > 1:

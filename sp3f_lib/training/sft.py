@@ -1,8 +1,8 @@
-"""Stage 1: supervised fine-tuning on translated English solutions; and, in the lab, the training of the base model.
+"""Supervised fine-tuning: stage 1 on translated English solutions, LIDR's baseline, and the lab's base model (base/recipe.py).
 
     max  mean log pi(t(y*) | t(x))        (arXiv 2601.18722, stage 1)
 
-Both use TRL's SFTTrainer on prompt and completion; the loss is taken over the completion only.
+TRL's SFTTrainer on prompt and completion; the loss is taken over the completion only.
 """
 
 from pathlib import Path
@@ -10,20 +10,9 @@ from pathlib import Path
 from sp3f_lib.profiles import Profile
 
 
-def train_base(directory: Path, profile: Profile) -> None:
-    """Trains a lab base model by the recipe into `directory/model`."""
-    from sp3f_lib.training.lab_model import base_rows, new_model, train_tokenizer
-
-    recipe = profile.lab
-    print("base: writing its texts and training a tokenizer", flush=True)
-    tokenizer = train_tokenizer(recipe, tuple(recipe.shares), directory / "tokenizer")
-    model = new_model(recipe, tokenizer, profile.seed)
-    _train(directory, profile, profile.base, model, tokenizer, base_rows(recipe, profile.seed), "base")
-
-
 def train_sft(directory: Path, profile: Profile, base: str, rows: list[dict], label: str = "sft") -> None:
     """Fine-tunes the model at `base` (a directory or hub id) on rows with translated solutions, into `directory/model`."""
-    from sp3f_lib.evaluation.generate import load_model
+    from sp3f_lib.generation.local import load_model
     from sp3f_lib.training.common import lora_config
 
     model, tokenizer = load_model(base, profile.model.torch_dtype, profile.model.revision)
@@ -31,12 +20,13 @@ def train_sft(directory: Path, profile: Profile, base: str, rows: list[dict], la
         {"prompt": row["input"], "completion": [{"role": "assistant", "content": row["translated_solution"]}]}
         for row in rows
     ]
-    _train(directory, profile, profile.sft, model, tokenizer, examples, label, lora_config(profile))
+    train_on_examples(directory, profile, profile.sft, model, tokenizer, examples, label, lora_config(profile))
 
 
-def _train(
+def train_on_examples(
     directory: Path, profile: Profile, section: dict, model, tokenizer, examples: list[dict], label: str, lora=None
 ) -> None:
+    """Trains `model` on examples of `prompt` and `completion` (chat messages) by a section of the profile."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 

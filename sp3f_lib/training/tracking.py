@@ -11,8 +11,8 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
+from sp3f_lib.profiles.sections import Tracking
 from sp3f_lib.runs import StageError
-from sp3f_lib.sections import Tracking
 
 FOLDER = "tensorboard"
 

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from sp3f_lib.base.model import base_problems
 from sp3f_lib.data import sources
-from sp3f_lib.data.lab import lab_languages
+from sp3f_lib.data.mgsm import MGSM_LANGUAGES, read_gsm8k_test, read_mgsm
 from sp3f_lib.data.schema import RowError, problem_id, write_rows
-from sp3f_lib.data.sources import MGSM_LANGUAGES, load_splits, read_gsm8k_test, read_mgsm
+from sp3f_lib.data.sources import load_splits
 from sp3f_lib.data.translate import english_text, equations_solution
-from sp3f_lib.evaluation.evaluate import score
+from sp3f_lib.evaluation.score import score
 from sp3f_lib.judges.alignment import agreement, calculations
-from sp3f_lib.sections import Data, LabModel
-from sp3f_lib.training.lab_model import base_problems
+from sp3f_lib.lab.problems import lab_languages
+from sp3f_lib.profiles.sections import Data, LabModel
 
 SMALL = {"sft_problems": 20, "rl_problems": 30, "eval_problems": 10}
 

@@ -6,10 +6,12 @@ from collections import Counter
 import pandas as pd
 import pytest
 
+from sp3f_lib.data.mgsm import MGSM_PROBLEMS, mgsm_splits
 from sp3f_lib.data.schema import RowError, make_row, problem_id
-from sp3f_lib.data.sources import MGSM_PROBLEMS, load_splits, mgsm_splits
+from sp3f_lib.data.sources import load_splits
 from sp3f_lib.languages import LANGUAGES
-from sp3f_lib.profiles import Data, load_profile
+from sp3f_lib.profiles import load_profile
+from sp3f_lib.profiles.sections import Data
 
 LANGS = ("de", "en", "sw")
 
@@ -201,3 +203,29 @@ def test_profiles_with_this_source_are_accepted_by_trl_and_make_whole_groups(tmp
     # One optimiser step per batch: what is generated at once is what one step uses.
     assert (config.num_iterations, config.steps_per_generation) == (1, config.gradient_accumulation_steps)
     assert completions % config.num_generations == 0
+
+
+def test_a_file_of_mismatched_rows_is_refused_by_its_name(folder):
+    """The authors' runner writes results as they come, and their script joins the files by row number."""
+    rows = [released(k, "sw") for k in range(40)]
+    others = [*rows[7:], *rows[:7]]
+    moved = [row | {"translated_solution": other["translated_solution"]} for row, other in zip(rows, others, strict=True)]
+    pd.DataFrame(moved).to_parquet(folder / "sw" / "train.parquet")
+    with pytest.raises(RowError, match=r"sw/train\.parquet: \d+% of the rows in 'sw' have a fault"):
+        load_splits(data(folder), seed=0)
+
+
+def test_a_lost_translation_that_got_a_closing_sentence_is_not_trained_on(folder, capsys):
+    rows = [released(k, "sw") for k in range(200)]
+    rows[3]["translated_solution"] = "None\n\nKwa hiyo, jibu ni \\boxed{4}."
+    for row in rows:
+        row["solution"] = f"He takes all of the apples that he has in his basket: {row['solution']}"
+    pd.DataFrame(rows).to_parquet(folder / "sw" / "train.parquet")
+    splits = load_splits(data(folder, max_suspect=1.0, sft_problems=300, rl_problems=300), seed=0)
+    assert all(
+        not row["translated_solution"].startswith("None")
+        for rows in splits.values()
+        for row in rows
+        if row["translated_solution"]
+    )
+    assert "lost" in capsys.readouterr().out

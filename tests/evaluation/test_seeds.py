@@ -12,10 +12,8 @@ from sp3f_lib.evaluation.seeds import (
     over_seeds,
     read_results,
     report,
-    save_seeds,
     seed_table,
 )
-from sp3f_lib.machine import processor
 
 
 def results(**by_method) -> pd.DataFrame:
@@ -168,21 +166,3 @@ def test_a_seed_is_a_line_of_shares_of_the_sampled_answers(evaluations):
 def test_the_report_shows_both_tables():
     text = report(THREE)
     assert "50.0 ± 49.7" in text and "+2.0 +4.0 +6.0" in text and "0.0742" in text  # p of t(2) = 3.4641
-
-
-def test_what_is_saved_can_be_drawn_and_compared_again(tmp_path):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    path = save_seeds(THREE, tmp_path / "seeds")
-    assert path == tmp_path / "seeds" / "seed_differences.png"
-    assert {p.name for p in path.parent.iterdir()} == {
-        "seeds.csv",
-        *(f"seed_differences.{end}" for end in ("csv", "pdf", "png")),
-    }
-    seeds, gaps = (pd.read_csv(path.parent / name) for name in ("seeds.csv", "seed_differences.csv"))
-    assert set(seeds.processor) == set(gaps.processor) == {processor()}
-    assert set(gaps.value) == {"accuracy", "fidelity", "both"}
-    pd.testing.assert_frame_equal(seeds.drop(columns="processor"), THREE, check_dtype=False)
-    kept = gaps[gaps.value == "accuracy"].drop(columns="processor")
-    pd.testing.assert_frame_equal(kept, differences(THREE), check_dtype=False, rtol=1e-5)

@@ -17,11 +17,11 @@ from transformers import (
 )
 from transformers import GPT2LMHeadModel as GPT2
 
+from sp3f_lib.base.model import new_model, train_tokenizer
 from sp3f_lib.generation import decode as module
 from sp3f_lib.generation.decode import decode, draw, is_plain, quick_sampling
-from sp3f_lib.sections import LabModel
-from sp3f_lib.training.common import set_up
-from sp3f_lib.training.lab_model import new_model, train_tokenizer
+from sp3f_lib.machine import set_up
+from sp3f_lib.profiles.sections import LabModel
 
 WORDS, PAD, LONGEST = 60, 0, 24
 ENDS = list(range(1, 7))  # one word in ten ends an answer, so rows end at different places

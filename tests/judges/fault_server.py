@@ -166,7 +166,12 @@ def large() -> bytes:
 
 
 def verdict(body: bytes) -> str:
-    """A or B, a pure function of the request's content."""
+    """A or B, a score, or a ranking, whatever is asked for: a pure function of the request's content."""
+    if rb"whole number from 0 to 10" in body:
+        return f"{content(body)[0] % 11}/10"
+    if rb"Rank them" in body:
+        letters = set(re.findall(r"Response ([A-Z]):", json.loads(body)["messages"][-1]["content"]))
+        return " > ".join(sorted(letters, key=lambda letter: hashlib.sha256(content(body) + letter.encode()).digest()))
     return "AB"[content(body)[0] % 2]
 
 

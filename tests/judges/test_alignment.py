@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sp3f_lib.data.lab import (
+from sp3f_lib.judges.alignment import AlignmentJudge, agreement, arrives, calculations, plausibility, reference_answer
+from sp3f_lib.judges.base import LEVELS, Pair
+from sp3f_lib.judges.privilege import wrong_solution
+from sp3f_lib.lab.problems import (
     Event,
     Problem,
     lab_languages,
@@ -16,9 +19,6 @@ from sp3f_lib.data.lab import (
     sample_problem,
     sample_problems,
 )
-from sp3f_lib.judges.alignment import AlignmentJudge, agreement, arrives, calculations, plausibility, reference_answer
-from sp3f_lib.judges.base import LEVELS, Pair
-from sp3f_lib.judges.privilege import wrong_solution
 
 QUESTION = "Maria has 5 apples. Maria buys 3 more apples. She gives half to a neighbor. How many does she have now?"
 REFERENCE = r"At first, Maria has 5 apples. 5 + 3 = 8. 8 ÷ 2 = 4. Therefore, the answer is \boxed{4}."

@@ -1,18 +1,19 @@
 """The API judge against a server that fails in every way we know: verdicts, money, memory, limits, pauses."""
 
 import asyncio
-import runpy
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from sp3f_lib.judges import BudgetError, JudgeError, Ledger, Pair, api, make_judge, transport
+from sp3f_lib.judges import BudgetError, JudgeError, Ledger, Pair, api, make_judge
 from sp3f_lib.judges.prompts import parse_verdict
-from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.profiles.sections import Judge as Settings
+
+from .asking import compare, questions
+from .fault_server import FaultServer
 
 pytest.importorskip("openai")
-FaultServer = runpy.run_path(str(Path(__file__).with_name("fault_server.py")))["FaultServer"]
 # All that pass: hanging and dripping cost a time-out each.
 FAULTS = (
     "429", "429-retry-after", "500", "503", "hang", "half-closed", "closed", "empty", "truncated", "garbage", "html", "not-http",
@@ -41,14 +42,6 @@ def judge(ledger, **settings):
     ledger = ledger if isinstance(ledger, str) else str(ledger / "verdicts.sqlite")
     given = {"model": "m", "ledger": ledger, "max_retries": 8, "timeout_seconds": 20, "concurrency": 16}
     return make_judge(Settings(name="api", **given | settings), run="run")
-
-
-def questions(count, start=0):
-    return [Pair(f"question {k}", f"one {k}", f"other {k}", f"reference {k}") for k in range(start, start + count)]
-
-
-def compare(judge, pairs):
-    return asyncio.run(judge.compare(pairs))
 
 
 def secret_of(folder, name, secret):
@@ -171,7 +164,7 @@ def test_training_stops_and_says_why_when_the_endpoint_does_not_recover(start, t
 
 
 def test_a_judge_that_never_says_anything_readable_stops_too(start, tmp_path, monkeypatch):
-    monkeypatch.setattr("sp3f_lib.judges.recorded.parse_verdict", lambda text: None)
+    monkeypatch.setattr("sp3f_lib.judges.prompts.parse_verdict", lambda text: None)
     monkeypatch.setattr(api, "_FIRST_PAUSE", 0.01)
     start()
     patient = judge(tmp_path, failure_window=20, patience_seconds=0.1)
@@ -268,12 +261,3 @@ def test_log_probabilities_give_a_graded_preference_that_agrees_with_the_verdict
         assert 0.505 < chance < 0.997
     assert len({verdict.preference for verdict in found}) > 20
     assert {verdict.preference > 0.5 for verdict in found} == {True, False}
-
-
-def test_numbers_texts_and_nesting_that_no_reply_should_have_are_no_verdict_and_no_crash():
-    choice = '{{"choices": [{{"message": {{"content": {0}}}}}], "usage": {{"prompt_tokens": {1}}}}}'
-    for content, tokens in (("7", "1"), ('"x"', "1e999"), ('"x"', "-1"), ('"x"', "1" + "0" * 30), ("[" * 200_000, "1")):
-        with pytest.raises(transport.BadBody):
-            transport._read(choice.format(content, tokens).encode(), 0.0, 1)
-    reply = transport._read(choice.format(r'"half \ud83d \\boxed{A}"', "5").encode(), 0.0, 1)
-    assert (reply.text, reply.tokens_in) == (r"half ? \boxed{A}", 5)

@@ -1,23 +1,23 @@
 """The implicit judge on two small models made here: what it prefers and why, what it cannot say, and a training with it."""
 
-import asyncio
 import json
 import math
 import random
 import shutil
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 
 from sp3f_lib.judges import JudgeError, Pair, make_judge
 from sp3f_lib.judges.ledger import request_key
-from sp3f_lib.profiles import Judge as Settings
 from sp3f_lib.profiles import load_profile
+from sp3f_lib.profiles.sections import Judge as Settings
+
+from ..toy import TOY
+from .asking import compare
 
 torch = pytest.importorskip("torch")
-TOY = Path(__file__).parents[1] / "toy.yaml"
 QUESTION = "Maria has 5 apples and buys 3. How many has she?"
 RESPONSES = [
     r"5 + 3 = 8. Jibu ni \boxed{8}.", r"She has \boxed{8}.", "Maria ana matufaa manane.", r"5 - 3 = 2. \boxed{2}", "8",
@@ -30,8 +30,8 @@ def folder(tmp_path_factory):
     """`dpo` and `sft`: two Llamas with weights large enough that no two responses are about equally likely."""
     from transformers import LlamaForCausalLM
 
-    from sp3f_lib.training.common import set_up
-    from sp3f_lib.training.lab_model import new_model, train_tokenizer
+    from sp3f_lib.base.model import new_model, train_tokenizer
+    from sp3f_lib.machine import set_up
 
     set_up(1)
     folder, recipe = tmp_path_factory.mktemp("models"), load_profile(TOY).lab
@@ -48,7 +48,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def models(folder):
     """(pi0, pi_sft, their tokenizer), loaded apart from the judge."""
-    from sp3f_lib.evaluation.generate import load_model
+    from sp3f_lib.generation.local import load_model
 
     (tuned, tokenizer), (reference, _) = (load_model(str(folder / name)) for name in ("dpo", "sft"))
     return tuned, reference, tokenizer
@@ -57,7 +57,7 @@ def models(folder):
 def test_both_models_are_loaded_in_the_settings_dtype(folder):
     half = judge(folder, torch_dtype="bfloat16")
     pair = Pair(QUESTION, RESPONSES[0], RESPONSES[1], lang="sw")
-    (rounded,), (exact,) = (asyncio.run(one.compare([pair])) for one in (half, judge(folder)))
+    (rounded,), (exact,) = (compare(one, [pair]) for one in (half, judge(folder)))
     assert {model.dtype for model in half._loaded[:2]} == {torch.bfloat16}
     assert rounded.text != exact.text
 
@@ -65,10 +65,6 @@ def test_both_models_are_loaded_in_the_settings_dtype(folder):
 def judge(folder, **settings):
     given = {"model": str(folder / "dpo"), "reference_model": str(folder / "sft"), "batch_size": 4}
     return make_judge(Settings(name="implicit", **given | settings))
-
-
-def compare(judge, pairs):
-    return asyncio.run(judge.compare(pairs))
 
 
 def preferences(judge, pairs):
@@ -81,7 +77,7 @@ def every_pair(lang="sw"):
 
 def rewards(models, lang, responses, system=True):
     """ICR's rewards of the responses, the English prompt written out by hand."""
-    from sp3f_lib.methods.icr import conditioning_prompt, implicit_rewards
+    from sp3f_lib.generation.implicit_reward import conditioning_prompt, implicit_rewards
 
     chat = [{"role": "system", "content": r"Reason step by step and put your final answer within \boxed{}."}] * system
     condition = conditioning_prompt([*chat, {"role": "user", "content": QUESTION}], lang)
@@ -116,15 +112,15 @@ def test_preferences_do_not_depend_on_the_batch(folder):
 
 
 def test_a_response_is_scored_once_by_each_model_however_many_pairs_it_is_in(folder, monkeypatch):
-    from sp3f_lib.methods import icr
+    from sp3f_lib.generation import implicit_reward
 
-    scored, score = [], icr.sequence_logprobs
+    scored, score = [], implicit_reward.sequence_logprobs
 
     def counting(model, tokenizer, prompts, responses, batch_size):
         scored.append(responses)
         return score(model, tokenizer, prompts, responses, batch_size)
 
-    monkeypatch.setattr(icr, "sequence_logprobs", counting)
+    monkeypatch.setattr(implicit_reward, "sequence_logprobs", counting)
     pairs = every_pair()
     assert len(compare(judge(folder), pairs + pairs)) == 56
     assert scored == [RESPONSES, RESPONSES]
@@ -180,7 +176,7 @@ def test_other_judges_find_their_verdicts_whatever_the_language():
 
 
 def test_what_cannot_judge_says_so(folder, tmp_path):
-    from sp3f_lib.evaluation.generate import load_tokenizer
+    from sp3f_lib.generation.local import load_tokenizer
 
     for settings, message in (
         ({"model": str(folder / "dpo")}, r"needs judge\.reference_model: the SFT model it was tuned from"),
@@ -213,8 +209,8 @@ def test_the_settings_that_decide_verdicts_belong_to_the_measurement(folder):
 
 
 def test_a_policy_is_trained_with_it_and_each_problem_is_judged_in_its_language(folder, tmp_path):
-    from sp3f_lib.data.lab import sample_problems
     from sp3f_lib.data.sources import lab_rows
+    from sp3f_lib.lab.problems import sample_problems
     from sp3f_lib.training.grpo import train_policy
     from sp3f_lib.training.samples import read_samples
 

@@ -1,9 +1,7 @@
 """The ledger: what a request is found by, replay, two processes, killed processes, and files that cannot be used."""
 
-import asyncio
 import os
 import random
-import runpy
 import signal
 import sqlite3
 import subprocess
@@ -17,18 +15,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sp3f_lib.judges import JudgeError, Ledger, Pair, make_judge
-from sp3f_lib.judges import ledger as ledger_module
+from sp3f_lib.judges import JudgeError, Ledger, Pair, make_judge, prompts
 from sp3f_lib.judges.ledger import Entry, open_ledger, request_key
-from sp3f_lib.profiles import Judge as Settings
+from sp3f_lib.profiles.sections import Judge as Settings
 
-FaultServer = runpy.run_path(str(Path(__file__).with_name("fault_server.py")))["FaultServer"]
+from .asking import compare, questions
+from .fault_server import FaultServer
+
 KEY = "sk-a-very-secret-key"
 # A process that asks: path of the ledger, first question, last question, concurrency.
 CHILD = """
 import asyncio, sys
 from sp3f_lib.judges import Pair, make_judge
-from sp3f_lib.profiles import Judge
+from sp3f_lib.profiles.sections import Judge
 path, first, last, concurrency = sys.argv[1], *map(int, sys.argv[2:])
 judge = make_judge(Judge(name="api", model="m", ledger=path, concurrency=concurrency, timeout_seconds=20))
 pairs = [Pair(f"question {k}", f"one {k}", f"other {k}", f"reference {k}") for k in range(first, last)]
@@ -51,14 +50,6 @@ def server(monkeypatch):
 
 def judge(path, **settings):
     return make_judge(Settings(name="api", **{"model": "m", "ledger": str(path), "max_retries": 0} | settings))
-
-
-def questions(count):
-    return [Pair(f"question {k}", f"one {k}", f"other {k}", f"reference {k}") for k in range(count)]
-
-
-def compare(judge, pairs):
-    return asyncio.run(judge.compare(pairs))
 
 
 def child(path, first, last, concurrency=8):
@@ -116,7 +107,7 @@ def test_every_part_changes_the_key_and_the_places_in_the_group_do_not(request, 
 
 def test_the_version_of_the_prompt_is_part_of_the_key(monkeypatch):
     before = request_key(questions(1)[0], "m", "e", "s")
-    monkeypatch.setattr(ledger_module, "VERSION", "pairwise-next")
+    monkeypatch.setattr(prompts, "VERSION", "pairwise-next")
     assert request_key(questions(1)[0], "m", "e", "s") != before
 
 
@@ -249,12 +240,12 @@ def test_replies_are_read_again_after_a_change_of_the_parser(tmp_path, monkeypat
     ledger.write(entry("graded", "verdict", 0.75, r"\boxed{A}", graded=0.75))
     ledger.write(entry("cut", "cut off", None, "Verdict: B"))
     assert ledger.parse_again() == 0
-    monkeypatch.setattr(ledger_module, "parse_verdict", lambda text: "B" if text == "Verdict: B" else "A")
+    monkeypatch.setattr(prompts, "parse_verdict", lambda text: "B" if text == "Verdict: B" else "A")
     assert ledger.parse_again() == 1
     found = ledger.find(["a", "b", "graded", "cut"])
     assert {key: row.preference for key, row in found.items()} == {"a": 1.0, "b": 0.0, "graded": 0.75, "cut": None}
     assert (found["b"].status, found["b"].reason) == ("verdict", "")
-    monkeypatch.setattr(ledger_module, "parse_verdict", lambda text: None)
+    monkeypatch.setattr(prompts, "parse_verdict", lambda text: None)
     assert ledger.parse_again() == 3
     assert {row.preference for row in ledger.find(["a", "b", "graded", "cut"]).values()} == {None}
 

@@ -1,72 +1,16 @@
 """The local judge on a real model made here: verdicts, batches, the ledger, and what it leaves untouched."""
 
-import asyncio
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from sp3f_lib.judges import JudgeError, Ledger, Pair, make_judge
-from sp3f_lib.judges.prompts import messages
-from sp3f_lib.profiles import Judge as Settings
-from sp3f_lib.profiles import load_profile
+from sp3f_lib.judges import JudgeError, Ledger, make_judge
+from sp3f_lib.profiles.sections import Judge as Settings
+
+from .asking import compare
+from .taught_model import SECRET, expected, made_once, questions
 
 torch = pytest.importorskip("torch")
-TOY = Path(__file__).parents[1] / "toy.yaml"
-SECRET = b"of the tags that the model was taught with"  # a real judge copes with any; this one knows ten prompts by heart
-
-
-def questions(count):
-    """Pairs of different lengths; the model is taught to prefer A when response A is about apples, else B."""
-    goods = ["apples ", "eggs "]
-    return [Pair(f"Maria has {k}.", goods[k % 2] * (20 + 5 * (k % 5)), "She loses 2.") for k in range(count)]
-
-
-def make_model(directory):
-    """A small model of the lab, saved in `directory`, that was taught to judge the pairs of `questions`."""
-    from sp3f_lib.training.lab_model import new_model, train_tokenizer
-
-    recipe = load_profile(TOY).lab
-    torch.set_num_threads(1)
-    tokenizer = train_tokenizer(recipe, ("en",), directory)
-    model = new_model(recipe, tokenizer, 0)
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
-    losses = []
-    for step in range(150):
-        rows, labels = [], []
-        for pair in questions(10)[step % 2 * 5 :][:5]:
-            chat = messages(pair, SECRET)
-            prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
-            letter = "A" if "apples" in pair.response_a else "B"
-            reply = tokenizer(f"\\boxed{{{letter}}}<|im_end|>", add_special_tokens=False)["input_ids"]
-            rows.append(prompt + reply)
-            labels.append([-100] * len(prompt) + reply)
-        width = max(map(len, rows))
-        pad = tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
-        wanted = torch.tensor([[-100] * (width - len(row)) + row for row in labels])
-        loss = model(input_ids=ids, attention_mask=(ids != pad).long(), labels=wanted).loss
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses = [*losses[-1:], loss.item()]
-        if max(losses) < 0.03 and len(losses) == 2:
-            break
-    else:
-        pytest.fail(f"the model has not learnt to judge, and the tests would say nothing: losses {losses}")
-    model.save_pretrained(directory)
-
-
-def made_once(tmp_path_factory) -> Path:
-    """The directory of that model, which all test processes share."""
-    base = tmp_path_factory.getbasetemp()
-    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "taught to judge"
-    with FileLock(f"{place}.lock"):
-        if not (place / "model.safetensors").is_file():
-            make_model(place)
-    return place
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +22,13 @@ def test_another_dtype_is_another_judge(folder, tmp_path):
     pair, ledger = questions(1), Ledger(tmp_path / "verdicts.sqlite")
     for dtype in ("float32", "bfloat16"):
         judge = make_judge(Settings(name="local", model=str(folder), max_tokens=8, torch_dtype=dtype), ledger=ledger)
-        asyncio.run(judge.compare(pair))
+        compare(judge, pair)
         assert judge._loaded[0].dtype == getattr(torch, dtype)  # asked, not read from the other's verdicts
 
 
 @pytest.fixture(scope="module")
 def loaded(folder):
-    from sp3f_lib.evaluation.generate import load_model
+    from sp3f_lib.generation.local import load_model
 
     return load_model(str(folder))
 
@@ -94,14 +38,6 @@ def judge(path, model, **settings):
     judge = make_judge(Settings(name="local", **given | settings), run="run")
     judge.ledger.secret = SECRET
     return judge
-
-
-def compare(judge, pairs):
-    return asyncio.run(judge.compare(pairs))
-
-
-def expected(pairs):
-    return [1.0 if "apples" in pair.response_a else 0.0 for pair in pairs]
 
 
 def test_verdicts_come_in_order_and_the_ledger_replays_them(tmp_path, folder, monkeypatch):

@@ -2,13 +2,14 @@
 
 import pytest
 
-from sp3f_lib.data.lab import lab_languages, render_solution, sample_problems
+from sp3f_lib.data.mgsm import read_gsm8k_test
 from sp3f_lib.data.schema import RowError
-from sp3f_lib.data.sources import lab_rows, read_gsm8k_test
+from sp3f_lib.data.sources import lab_rows
 from sp3f_lib.judges.alignment import calculations, reference_answer
 from sp3f_lib.judges.base import LEVELS, Pair
 from sp3f_lib.judges.privilege import privileged_text, wrong_solution
 from sp3f_lib.judges.prompts import messages
+from sp3f_lib.lab.problems import lab_languages, render_solution, sample_problems
 from sp3f_lib.rewards.answers import answers_equal
 
 PROBLEMS = sample_problems(300, seed=8)

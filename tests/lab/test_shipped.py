@@ -7,17 +7,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sp3f_lib import stages
-from sp3f_lib.evaluation.generate import load_model
-from sp3f_lib.lab import shipped
-from sp3f_lib.lab.abilities import abilities, compare, meets_goals
-from sp3f_lib.lab.recipe import LARGEST_BYTES, readme
-from sp3f_lib.lab.shipped import CARD, SHIPPED, read_card, shipped_base
+from sp3f_lib.base.abilities import abilities, compare, meets_goals
+from sp3f_lib.base.recipe import LARGEST_BYTES, readme
+from sp3f_lib.generation.local import load_model
+from sp3f_lib.lab.shipped import CARD, FOLDER, SHIPPED, read_card, shipped_base
+from sp3f_lib.machine import set_up
+from sp3f_lib.pipeline.models import model
 from sp3f_lib.profiles import load_profile
 from sp3f_lib.runs import StageError
-from sp3f_lib.training.common import set_up
 
-HERE = [name for name, folder in SHIPPED.items() if (Path(shipped.__file__).parent / folder).is_dir()]
+HERE = [name for name, folder in SHIPPED.items() if (FOLDER / folder).is_dir()]
 EACH = pytest.mark.parametrize("name", HERE)
 
 
@@ -63,7 +62,7 @@ def test_it_can_do_here_what_its_card_says(name):
 def test_every_regime_of_the_lab_starts_from_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for regime in load_profile("lab").experiments:
-        assert stages.base(load_profile("lab", regime=regime)) == shipped_base("lab")
+        assert model(load_profile("lab", regime=regime), "base") == shipped_base("lab")
     assert not (tmp_path / "runs").exists()
 
 
@@ -88,7 +87,7 @@ def test_changed_weights_are_refused_with_the_mend(copied):
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(StageError) as error:
-        stages.base(load_profile("lab"))
+        model(load_profile("lab"), "base")
     assert str(error.value).startswith(f"{weights} is not the shipped file (its hash differs from {CARD})")
     assert f"`git checkout -- {copied}`" in str(error.value)
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sp3f_lib.data.parallel import read_prompts
+from sp3f_lib.generation.sampling import ICR, LIDR, TRANSLATION, local_generator
+from sp3f_lib.generation.translation import CLOSE, CUT, NOT_NEEDED, failure_table
 from sp3f_lib.methods.icr_scores import icr_pairs, sample_responses, score_responses
-from sp3f_lib.methods.lidr import alignment_rows, answer_prompts, lidr_pairs, translate_answers
 from sp3f_lib.methods.lidr_controls import fidelity_control_pairs
-from sp3f_lib.methods.prompts import read_prompts
-from sp3f_lib.methods.sampling import ICR, LIDR, TRANSLATION, local_generator
-from sp3f_lib.methods.translation import CLOSE, CUT, NOT_NEEDED, failure_table
+from sp3f_lib.methods.lidr_pairs import alignment_rows, answer_prompts, lidr_pairs, translate_answers
 from sp3f_lib.training.preference import fitting_pairs
 
 LANGUAGES = ("en", "de", "ru")

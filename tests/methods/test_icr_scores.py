@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sp3f_lib.evaluation.generate import Completion
-from sp3f_lib.methods.icr import PREFIX
+from sp3f_lib.generation.implicit_reward import PREFIX
+from sp3f_lib.generation.local import Completion
+from sp3f_lib.generation.sampling import Sampling
+from sp3f_lib.generation.scoring import ScoringError, sequence_logprobs
 from sp3f_lib.methods.icr_scores import icr_pairs, sample_responses, score_responses
-from sp3f_lib.methods.sampling import Sampling
-from sp3f_lib.methods.scoring import ScoringError, sequence_logprobs
 from sp3f_lib.runs import StageError
 
-from .conftest import make_tokenizer, parallel
+from ..tiny_models import make_tokenizer, parallel
 
 PROMPTS = parallel(
     ("a", {"en": "Who?", "sw": "Nani?"}), ("b", {"en": "Why?", "sw": "Kwa nini?"}), ("c", {"en": "How?", "sw": "Vipi?"})

@@ -1,7 +1,8 @@
-"""Every notebook runs headless at toy size, in the order of their numbers, and leaves what it says."""
+"""Every notebook runs headless at toy size, in the order of their numbers, leaves what it says, and ends with its answer."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,12 @@ def test_the_notebook_runs_from_top_to_bottom(path, folder, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     notebook = execute(path, folder, **SIZES.get(path.stem, {}))
     assert not [out for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == "error"]
+    headings = [cell.source.splitlines()[0] if cell.cell_type == "markdown" else "" for cell in notebook.cells]
+    (shown,) = notebook.cells[headings.index("## Answer") + 1].outputs
+    sentences = shown.data["text/plain"].splitlines()
+    assert all(sentence.endswith(".") for sentence in sentences)
+    assert re.search(r"\d", repr(sentences)) and not re.search(r"\bnan\b", repr(sentences))
+    assert shown.data["text/markdown"] == "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def test_the_figures_and_their_tables_are_there(folder):
@@ -162,5 +169,5 @@ def test_rows_with_the_required_fields_alone_are_enough_for_the_first_notebook(t
 
 def test_a_misspelt_arm_stops_the_first_notebook(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    with pytest.raises(papermill.PapermillExecutionError, match=r"unknown arm 'sp3ff'.*'sp3f'"):
+    with pytest.raises(papermill.PapermillExecutionError, match=r"unknown model 'sp3ff'.*'sp3f'"):
         execute(NOTEBOOKS[1], tmp_path, overrides={"arms": ["sp3ff"]})

@@ -1,28 +1,61 @@
 """The second cell of every notebook: what cannot run is named there, and regimes, methods and seeds are those of the profile."""
 
+import ast
+import json
 import types
 from pathlib import Path
 
 import pytest
 
-from sp3f_lib.notebook import check_parameters
+from sp3f_lib.pipeline.notebook import PARAMETERS, SHORT, check_parameters
 from sp3f_lib.profiles import ProfileError
 
 TOY = str(Path(__file__).parents[1] / "toy.yaml")
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 def cell(**changes) -> dict:
     """The globals of a notebook whose parameters are the defaults but for `changes`."""
-    scope = {
-        "profile": TOY,
-        "seed": None,
-        "source": None,
-        "folder": None,
-        "model": None,
-        "overrides": {},
-        "figures": "figures",
-    }
+    scope = {"profile": TOY, "overrides": {}, "figures": "figures"}
     return {"__name__": "__main__", "Path": Path, "types": types, "In": [], **scope, **changes}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_other_cell_uses_the_name_of_a_parameter(path):
+    """So that the check may run again after the others; and all notebooks have the same three parameters before their own."""
+    code = [one for one in json.loads(path.read_text(encoding="utf-8"))["cells"] if one["cell_type"] == "code"]
+    first, *others = ["".join(one["source"]) for one in code]
+    assert "parameters" in code[0]["metadata"]["tags"] and "check_parameters(" in others[0]
+    given = [statement.targets[0].id for statement in ast.parse(first).body]
+    assert tuple(given[: len(PARAMETERS)]) == PARAMETERS
+    bound = set()
+    for source in others:
+        tree = ast.parse(source)
+        inner = [n for n in ast.walk(tree) if isinstance(n, ast.ListComp | ast.DictComp | ast.GeneratorExp | ast.SetComp)]
+        hidden = {id(name) for one in inner for generator in one.generators for name in ast.walk(generator.target)}
+        bound |= {
+            n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and id(n) not in hidden
+        }
+        bound |= {alias.asname or alias.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for alias in n.names}
+    assert not bound & {*given, *SHORT}
+
+
+def test_what_papermill_sets_by_a_short_name_is_an_override():
+    short = check_parameters(cell(seed=3, source="mgsm")).first
+    assert short == check_parameters(cell(overrides={"seed": 3, "data.source": "mgsm"})).first
+    assert short.seed == 3 and short.data.source == "mgsm"
+
+
+def test_the_cell_may_run_again_after_others():
+    again = cell(experiment=check_parameters(cell()), samples=[1], overrides={"seed": 2})
+    assert check_parameters(again).first.seed == 2
+
+
+def test_it_says_what_will_run():
+    assert repr(check_parameters(cell(seed=4, overrides={"seeds": 2}))) == (
+        "toy, warm: source lab in en sw; models base sft rlvr sp3f; seed 4 5\n"
+        "toy, cold: source lab in sw; models base sft judge_unprivileged; seed 4 5"
+    )
 
 
 def test_the_regimes_are_those_of_the_profile_each_with_its_own_methods():
@@ -51,7 +84,7 @@ def test_the_lab_has_several_seeds_where_it_is_cold():
 
 
 def test_a_model_directory_that_is_not_there_is_named_at_once():
-    with pytest.raises(ProfileError, match=r"model\.path: there is no directory '\./nowhere'; give .*lab, recipe"):
+    with pytest.raises(ProfileError, match=r"model\.path: there is no directory '\./nowhere'; give .*lab.* recipe"):
         check_parameters(cell(model="./nowhere"))
 
 
@@ -63,5 +96,5 @@ def test_models_of_the_lab_and_of_the_hub_are_no_directories(model):
 def test_a_misspelt_parameter_or_arm_is_named_with_the_nearest():
     with pytest.raises(ProfileError, match="unknown notebook parameter 'overides'; nearest known: 'overrides'"):
         check_parameters(cell(overides={}))
-    with pytest.raises(ProfileError, match="unknown arm 'sp3ff'; nearest known: 'sp3f'"):
+    with pytest.raises(ProfileError, match="unknown model 'sp3ff'; nearest known: 'sp3f'"):
         check_parameters(cell(overrides={"arms": ["sp3ff"]}))

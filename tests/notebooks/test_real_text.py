@@ -9,8 +9,8 @@ import pandas as pd
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from sp3f_lib.data.sources import MGSM_LANGUAGES, read_mgsm
-from sp3f_lib.training.lab_model import CHAT_TEMPLATE, SPECIAL
+from sp3f_lib.base.model import CHAT_TEMPLATE, SPECIAL
+from sp3f_lib.data.mgsm import MGSM_LANGUAGES, read_mgsm
 
 REPOSITORY = Path(__file__).parents[2]
 TOY = REPOSITORY / "tests" / "toy.yaml"

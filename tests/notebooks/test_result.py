@@ -8,11 +8,13 @@ import pytest
 
 matplotlib.use("Agg")
 
-from sp3f_lib import reproduce
 from sp3f_lib.evaluation.seeds import differences, seed_table
 from sp3f_lib.machine import processor
+from sp3f_lib.pipeline.headless import figures_folder
 from sp3f_lib.plots.pareto import save_pareto
 from sp3f_lib.profiles import load_profile
+from sp3f_lib.report import result as printing
+from sp3f_lib.report.result import print_result
 
 TOY = Path(__file__).parents[1] / "toy.yaml"
 
@@ -29,7 +31,7 @@ TOY = Path(__file__).parents[1] / "toy.yaml"
     ids=str,
 )
 def test_no_run_overwrites_the_figures_of_another(parameters, expected):
-    assert reproduce.figures_folder(load_profile(**{"name": "lab"} | parameters)) == Path(expected)
+    assert figures_folder(load_profile(**{"name": "lab"} | parameters)) == Path(expected)
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def printed(tmp_path, monkeypatch, capsys):
         save_pareto(pd.DataFrame(rows), Path(folder))
         differences(seed_table(pd.DataFrame(rows))).to_csv(Path(folder) / "differences.csv", index=False)
         capsys.readouterr()
-        reproduce._print_result(Path(folder))
+        print_result(Path(folder))
         return capsys.readouterr().out
 
     return result
@@ -64,7 +66,7 @@ def committed(tmp_path, monkeypatch) -> None:
         for seed, accuracy in enumerate(shares)
     ]
     differences(pd.DataFrame(rows)).assign(processor="Another, 8 cores").to_csv(tmp_path / "committed.csv", index=False)
-    monkeypatch.setattr(reproduce, "COMMITTED", tmp_path / "committed.csv")
+    monkeypatch.setattr(printing, "COMMITTED", tmp_path / "committed.csv")
 
 
 def test_the_mean_of_each_method_is_a_line(printed):
@@ -91,5 +93,5 @@ def test_other_figures_are_not(printed, committed):
 
 
 def test_without_a_picture_nothing_is_printed(tmp_path, capsys):
-    reproduce._print_result(tmp_path)
+    print_result(tmp_path)
     assert capsys.readouterr().out == ""

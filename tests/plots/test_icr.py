@@ -1,21 +1,12 @@
 """The figures of ICR and LIDR show what their tables hold, to the number, and are drawn from nothing else."""
 
-import matplotlib
 import pandas as pd
 import pytest
 
-matplotlib.use("Agg")
-
-from sp3f_lib.evaluation.icr_audit import ALL, DECIDED, EQUAL
-from sp3f_lib.evaluation.lidr_audit import EVERY, OWN, TRANSLATED
+from sp3f_lib.audits.icr import ALL, DECIDED, EQUAL
+from sp3f_lib.audits.lidr import EVERY, OWN, TRANSLATED
 from sp3f_lib.plots import icr, lidr
 from sp3f_lib.plots.theme import PUBLISHED, save_figure
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    matplotlib.pyplot.close("all")
 
 
 def drawn(axis):

@@ -1,11 +1,8 @@
 """The figure shows what the table holds: a panel per group size and strength, a line per schedule, its intervals."""
 
-import matplotlib
 import pytest
 
-matplotlib.use("Agg")
-
-from sp3f_lib.evaluation.judge_simulation import SimulatedJudge, grid, simulate
+from sp3f_lib.audits.judge_simulation import SimulatedJudge, grid, simulate
 from sp3f_lib.plots.judge_simulation import STYLES, plot_judge_simulation
 
 
@@ -18,9 +15,9 @@ def test_each_line_of_the_figure_is_a_schedule_of_the_table(table):
     figure = plot_judge_simulation(table)
     assert [axis.get_title() for axis in figure.axes] == [f"N = {n}, judge strength 4\n6 groups a point" for n in (4, 6)]
     for axis, n in zip(figure.axes, (4, 6), strict=True):
-        drawn = {bar.get_label(): bar for bar in axis.containers}
-        assert len(drawn) == len(STYLES)
-        adaptive = table[(table.n == n) & (table.schedule == "adaptive")]
+        drawn, rows = {bar.get_label(): bar for bar in axis.containers}, table[table.n == n]
+        assert set(drawn) == {STYLES[way][0] for way in zip(rows.schedule, rows.crediting, strict=True)}
+        adaptive = rows[rows.schedule == "adaptive"]
         assert drawn["adaptive"].lines[0].get_ydata() == pytest.approx(adaptive.correlation.to_numpy())
         ends = [tuple(segment[:, 1]) for segment in drawn["adaptive"].lines[2][0].get_segments()]
         assert ends == [pytest.approx(pair) for pair in zip(adaptive.low, adaptive.high, strict=True)]

@@ -1,10 +1,7 @@
 """The picture shows what its table holds: the mean of a method over seeds, each seed beside it, and the way from SFT."""
 
-import matplotlib
 import pandas as pd
 import pytest
-
-matplotlib.use("Agg")
 
 from sp3f_lib.evaluation.statistics import clustered_mean, over_seeds_and_problems
 from sp3f_lib.machine import processor

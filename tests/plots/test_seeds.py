@@ -1,23 +1,25 @@
-"""The figure of differences shows its table: a line per pair, its interval over seeds, and every seed."""
+"""The figure of differences shows its table: a line per pair, its interval over seeds, and every seed; and what is saved of it."""
 
-import matplotlib
 import pandas as pd
 import pytest
 
-matplotlib.use("Agg")
-
 from sp3f_lib.evaluation.seeds import differences
-from sp3f_lib.plots.seeds import plot_differences
+from sp3f_lib.machine import processor
+from sp3f_lib.plots.seeds import plot_differences, save_seeds
 
 
-def gaps(regime="cold", seeds=3) -> pd.DataFrame:
+def results(regime="cold", seeds=3) -> pd.DataFrame:
     values = {"sft": [0.1, 0.2, 0.3], "rlvr": [0.2, 0.3, 0.5], "sp3f": [0.6, 0.5, 0.9]}
     rows = [
-        {"regime": regime, "method": method, "seed": seed, "accuracy": value}
+        {"regime": regime, "method": method, "seed": seed, "accuracy": value, "fidelity": 1.0, "both": value}
         for method, shares in values.items()
         for seed, value in enumerate(shares[:seeds])
     ]
-    return differences(pd.DataFrame(rows))
+    return pd.DataFrame(rows)
+
+
+def gaps(regime="cold", seeds=3) -> pd.DataFrame:
+    return differences(results(regime, seeds))
 
 
 def test_a_pair_is_a_line_with_its_interval_and_its_seeds():
@@ -41,3 +43,19 @@ def test_one_seed_has_no_interval():
 def test_a_regime_is_a_panel():
     titles = [axis.get_title() for axis in plot_differences(pd.concat([gaps(), gaps("warm")])).axes]
     assert [title.split(":")[0] for title in titles] == ["cold", "warm"]
+
+
+def test_what_is_saved_can_be_drawn_and_compared_again(tmp_path):
+    table = results()
+    path = save_seeds(table, tmp_path / "seeds")
+    assert path == tmp_path / "seeds" / "seed_differences.png"
+    assert {p.name for p in path.parent.iterdir()} == {
+        "seeds.csv",
+        *(f"seed_differences.{end}" for end in ("csv", "pdf", "png")),
+    }
+    seeds, gaps = (pd.read_csv(path.parent / name) for name in ("seeds.csv", "seed_differences.csv"))
+    assert set(seeds.processor) == set(gaps.processor) == {processor()}
+    assert set(gaps.value) == {"accuracy", "fidelity", "both"}
+    pd.testing.assert_frame_equal(seeds.drop(columns="processor"), table, check_dtype=False)
+    kept = gaps[gaps.value == "accuracy"].drop(columns="processor")
+    pd.testing.assert_frame_equal(kept, differences(table), check_dtype=False, rtol=1e-5)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from babel.numbers import format_decimal
 
-from sp3f_lib.data.sources import MGSM_LANGUAGES, read_mgsm
+from sp3f_lib.data.mgsm import MGSM_LANGUAGES, read_mgsm
 from sp3f_lib.languages import LANGUAGES, closing_sentence
 from sp3f_lib.rewards.answers import is_correct
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sp3f_lib.profiles import Rewards
-from sp3f_lib.rewards.verifiable import TERMS, accuracy, fidelity_at, parseable, verifiable_terms
+from sp3f_lib.profiles.sections import Rewards
+from sp3f_lib.rewards.verifiable import accuracy, fidelity_at, parseable, term_weights, verifiable_terms
 
 GERMAN = r"Die Bäuerin verkauft jeden Tag die restlichen Eier auf dem Markt. Die Antwort ist \boxed{18}."
 ENGLISH = r"The farmer sells the remaining eggs at the market every day. The answer is \boxed{18}."
@@ -20,8 +20,10 @@ def chats(*texts: str) -> list:
 
 
 def test_the_terms_are_those_of_the_paper_in_their_order():
-    assert TERMS == ("accuracy", "parseable", "fidelity", "win_rate")
     assert [term.__name__ for term in verifiable_terms(Rewards())] == ["accuracy", "parseable", "fidelity"]
+    weights = Rewards(accuracy=1, parseable=2, fidelity=3, win_rate=4)
+    assert term_weights(weights, judged=True) == [1, 2, 3, 4]
+    assert term_weights(weights, judged=False) == [1, 2, 3]
 
 
 def test_accuracy_is_1_for_the_right_box_only():

@@ -24,11 +24,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
 from trl import DPOConfig, GRPOConfig
 
-from sp3f_lib.profiles import Judge, LabModel
+from sp3f_lib.base.model import CHAT_TEMPLATE, END, SPECIAL, new_model
+from sp3f_lib.machine import set_up
+from sp3f_lib.profiles.sections import Judge, LabModel
 from sp3f_lib.runs import write_text
-from sp3f_lib.training.common import set_up
 from sp3f_lib.training.grpo import SP3FTrainer
-from sp3f_lib.training.lab_model import CHAT_TEMPLATE, END, SPECIAL, new_model
 from sp3f_lib.training.preference import PreferenceTrainer
 
 FILE = Path(__file__).parent / "reference" / "trajectories.json"

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sp3f_lib.profiles import Alarms
+from sp3f_lib.profiles.sections import Alarms
 from sp3f_lib.runs import StageError
 from sp3f_lib.training.alarms import Watch, raised
 

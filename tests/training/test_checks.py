@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sp3f_lib import stages
-from sp3f_lib.__main__ import main
-from sp3f_lib.data.lab import sample_problems
-from sp3f_lib.data.schema import write_rows
-from sp3f_lib.data.sources import lab_rows
-from sp3f_lib.methods.export import export_pairs
+from sp3f_lib.data.pairs import export_pairs
+from sp3f_lib.data.schema import read_rows
 from sp3f_lib.profiles import ProfileError, load_profile, profile_names
 from sp3f_lib.rewards import verifiable
 from sp3f_lib.runs import StageError
@@ -23,16 +19,11 @@ from sp3f_lib.training.checks import (
     generation_batch,
     guarded,
 )
-from sp3f_lib.training.lab_model import new_model, train_tokenizer
 
-TOY = Path(__file__).parents[1] / "toy.yaml"
+from ..toy import TOY
+from .pairs import make_pair
+
 TWO = {"launch.accelerate": "ddp", "launch.processes": 2}
-
-
-@pytest.fixture
-def empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 # ---- the profile alone
@@ -78,28 +69,6 @@ def test_vllm_without_room_for_prompts_or_with_odd_parallelism_is_refused():
     check_settings(load_profile(TOY, vllm | {"grpo.vllm_max_model_length": 65}), "grpo")
     with pytest.raises(ProfileError, match=r"vllm_tensor_parallel_size \(4\) must divide launch\.processes \(2\)"):
         check_settings(load_profile(TOY, vllm | TWO | {"grpo.vllm_tensor_parallel_size": 4}), "grpo")
-
-
-@pytest.mark.parametrize("verb", ["sft", "grpo"])
-def test_the_command_refuses_before_anything_is_made(empty_folder, capsys, verb):
-    arm = ["--arm", "rlvr"] if verb == "grpo" else []
-    assert main([verb, "--profile", str(TOY), *arm, "--set", f"{verb}.max_steps=0"]) == 1
-    assert f"error: profile {TOY}: {verb}.max_steps must be positive, not 0" in capsys.readouterr().err
-    assert not list(empty_folder.iterdir())
-
-
-def test_a_model_directory_that_is_not_there_is_noticed_by_the_first_stage(empty_folder):
-    with pytest.raises(ProfileError, match=r"no directory '\./nowhere'"):
-        stages.data(load_profile(TOY, model="./nowhere"))
-    assert not list(empty_folder.iterdir())
-
-
-def test_processes_of_a_launcher_are_sent_away(empty_folder, monkeypatch, capsys):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    assert main(["sft", "--profile", str(TOY)]) == 1
-    assert "started several times, by torchrun or accelerate launch" in capsys.readouterr().err
-    assert not list(empty_folder.iterdir())
 
 
 def test_the_loss_of_preference_training_is_checked_with_its_settings():
@@ -157,53 +126,41 @@ def test_deepspeed_that_is_not_installed_is_named():
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("start")
-    profile = load_profile(TOY)
-    tokenizer = train_tokenizer(profile.lab, ("en",), folder / "model")
-    new_model(profile.lab, tokenizer, 0).save_pretrained(folder / "model")
-    rows = lab_rows(sample_problems(5, 5, (2,)), ("en",))
-    write_rows(rows, folder / "rows.parquet")
+def longest(start, tokenizer) -> tuple[int, int]:
+    """Tokens of the longest of the twelve prompts, and how many are as long."""
     lengths = [
-        len(tokenizer.apply_chat_template(r["input"], add_generation_prompt=True, return_dict=True)["input_ids"])
-        for r in rows
+        len(tokenizer.apply_chat_template(row["input"], add_generation_prompt=True, return_dict=True)["input_ids"])
+        for row in read_rows(start / "rows.parquet")
     ]
-    return folder, max(lengths), sum(length == max(lengths) for length in lengths)
+    return max(lengths), lengths.count(max(lengths))
 
 
-def test_a_prompt_that_leaves_no_room_for_its_answer_is_counted_and_measured(start):
-    folder, longest, many = start
-    fits = load_profile(TOY, {"sft.max_length": longest + 1})
-    check_rows(fits, "sft", str(folder / "model"), folder / "rows.parquet")
+def test_a_prompt_that_leaves_no_room_for_its_answer_is_counted_and_measured(start, longest):
+    length, many = longest
+    given = "sft", str(start / "model"), start / "rows.parquet"
+    check_rows(load_profile(TOY, {"sft.max_length": length + 1}), *given)
     with pytest.raises(
-        StageError, match=rf"sft: {many} of 5 prompts leave no room .* within {longest}: .* {longest} tokens; raise sft"
+        StageError, match=rf"sft: {many} of 12 prompts leave no room .* within {length}: .* {length} tokens; raise sft"
     ):
-        check_rows(load_profile(TOY, {"sft.max_length": longest}), "sft", str(folder / "model"), folder / "rows.parquet")
+        check_rows(load_profile(TOY, {"sft.max_length": length}), *given)
 
 
-def test_prompt_and_completion_together_must_fit_into_the_models_context(start):
-    folder, longest, many = start
-    room = 2048 - longest  # the lab model's context
-    check_rows(
-        load_profile(TOY, {"grpo.max_completion_length": room}), "grpo", str(folder / "model"), folder / "rows.parquet"
-    )
-    with pytest.raises(StageError, match=rf"grpo: {many} of 5 prompts .* {room + 1} more tokens within 2048"):
-        too_long = load_profile(TOY, {"grpo.max_completion_length": room + 1})
-        check_rows(too_long, "grpo", str(folder / "model"), folder / "rows.parquet")
+def test_prompt_and_completion_together_must_fit_into_the_models_context(start, longest):
+    length, many = longest
+    given, room = ("grpo", str(start / "model"), start / "rows.parquet"), 2048 - length  # the lab model's context
+    check_rows(load_profile(TOY, {"grpo.max_completion_length": room}), *given)
+    with pytest.raises(StageError, match=rf"grpo: {many} of 12 prompts .* {room + 1} more tokens within 2048"):
+        check_rows(load_profile(TOY, {"grpo.max_completion_length": room + 1}), *given)
 
 
 def write_pairs(path: Path, chosen: str, rejected: str = "5") -> Path:
-    said = {
-        side: [{"role": "assistant", "content": text}] for side, text in {"chosen": chosen, "rejected": rejected}.items()
-    }
-    pair = {"id": "p", "lang": "en", "prompt": [{"role": "user", "content": "1 + 3?"}]} | said
-    return export_pairs([pair] * 2, path)
+    return export_pairs([make_pair(1, chosen, rejected)] * 2, path)
 
 
 def test_pairs_are_read_and_checked_before_a_model_is_loaded(start, tmp_path):
-    arguments = load_profile(TOY), "preference", str(start[0] / "model")
+    arguments = load_profile(TOY), "preference", str(start / "model")
     check_rows(*arguments, write_pairs(tmp_path / "good.jsonl", "4"))
-    with pytest.raises(StageError, match=r"preference: pair 0 \(id p\): 'chosen' and 'rejected' are the same text"):
+    with pytest.raises(StageError, match=r"preference: pair 0 \(id p1\): 'chosen' and 'rejected' are the same text"):
         check_rows(*arguments, write_pairs(tmp_path / "same.jsonl", "5"))
     with pytest.raises(StageError, match=r"preference: there is no file .*nowhere\.jsonl"):
         check_rows(*arguments, tmp_path / "nowhere.jsonl")
@@ -218,13 +175,13 @@ def test_pairs_are_read_and_checked_before_a_model_is_loaded(start, tmp_path):
 def test_pairs_beyond_the_models_context_are_left_out_or_refused(start, tmp_path):
     pairs = write_pairs(tmp_path / "long.jsonl", "4 " * 2100)  # the lab model's context has 2048 tokens
     pairs.write_text(pairs.read_text() + write_pairs(tmp_path / "short.jsonl", "4").read_text())
-    check_rows(load_profile(TOY, {"preference.max_length": 2048}), "preference", str(start[0] / "model"), pairs)
+    check_rows(load_profile(TOY, {"preference.max_length": 2048}), "preference", str(start / "model"), pairs)
     for limit in (4 * 2048, None):
         with pytest.raises(
             StageError, match=r"2 of 4 pairs have more tokens than the model's context of 2048; set preference"
         ):
             profile = load_profile(TOY, {"preference.max_length": limit})
-            check_rows(profile, "preference", str(start[0] / "model"), pairs)
+            check_rows(profile, "preference", str(start / "model"), pairs)
 
 
 def test_a_reward_that_fails_on_the_rows_own_solutions_is_noticed_before_training(start, monkeypatch):
@@ -233,7 +190,7 @@ def test_a_reward_that_fails_on_the_rows_own_solutions_is_noticed_before_trainin
 
     monkeypatch.setattr(verifiable, "accuracy", broken)
     with pytest.raises(RewardError, match="the reward broken failed on 1 responses: KeyError: 'ground_truth'"):
-        check_rows(load_profile(TOY), "grpo", str(start[0] / "model"), start[0] / "rows.parquet")
+        check_rows(load_profile(TOY), "grpo", str(start / "model"), start / "rows.parquet")
 
 
 # ---- rewards while training

@@ -1,23 +1,23 @@
 """The SP3F trainer's rewards on hand-made groups: whole groups are judged, no verdict is no loss, groups are counted."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
-from sp3f_lib.data.lab import Event, Problem
+from sp3f_lib.base.model import new_model
 from sp3f_lib.data.sources import lab_rows
 from sp3f_lib.judges import LEVELS, AlignmentJudge
 from sp3f_lib.judges.base import Verdict
 from sp3f_lib.judges.privilege import privileged_text
-from sp3f_lib.profiles import Judge, Rewards, load_profile
+from sp3f_lib.lab.problems import Event, Problem
+from sp3f_lib.profiles import load_profile
+from sp3f_lib.profiles.sections import Judge, Rewards
 from sp3f_lib.rewards.verifiable import verifiable_terms
 from sp3f_lib.training.grpo import NO_VERDICT, SP3FTrainer, win_rate
-from sp3f_lib.training.lab_model import new_model, train_tokenizer
 
-TOY = Path(__file__).parents[1] / "toy.yaml"
+from ..toy import TOY
+
 PROBLEM = Problem("maria", "apple", 5, 0, (Event("buy", 3), Event("lose", 4)))
 RIGHT = r"Maria buys more apples: 5 + 3 = 8. Maria loses apples: 8 - 4 = 4. Therefore, the answer is \boxed{4}."
 LATE = r"Maria buys more apples: 5 + 3 = 8. Maria loses apples: 8 - 4 = 5. Therefore, the answer is \boxed{5}."
@@ -40,10 +40,8 @@ class Listening:
 
 
 @pytest.fixture(scope="module")
-def trainer(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trainer")
-    profile = load_profile(TOY)
-    tokenizer = train_tokenizer(profile.lab, ("en",), folder / "tokenizer")
+def trainer(tmp_path_factory, tokenizer):
+    folder, profile = tmp_path_factory.mktemp("trainer"), load_profile(TOY)
     row = lab_rows([PROBLEM], ("en",))[0]
     example = {"prompt": row["input"], "question": row["query"], "reference": row["solution"]}
     example |= {"reward_model": row["reward_model"], "extra_info": row["extra_info"]}

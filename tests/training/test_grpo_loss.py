@@ -5,19 +5,18 @@
 B responses, C the constant `max_completion_length`: neither the lengths nor the spread of the rewards enter.
 """
 
-from pathlib import Path
-
 import pytest
 import torch
 from datasets import Dataset
 from trl import GRPOConfig
 
-from sp3f_lib.profiles import Judge, load_profile
-from sp3f_lib.training.common import set_up
+from sp3f_lib.base.model import new_model
+from sp3f_lib.profiles import load_profile
+from sp3f_lib.profiles.sections import Judge
 from sp3f_lib.training.grpo import SP3FTrainer
-from sp3f_lib.training.lab_model import new_model, train_tokenizer
 
-TOY = Path(__file__).parents[1] / "toy.yaml"
+from ..toy import TOY
+
 CONSTANT = 12  # toy.yaml: max_completion_length
 # Below, inside and above the clipping range, and just beside each of its ends.
 RATIOS = [0.5, 0.79, 0.81, 1.0, 1.27, 1.29, 2.0]
@@ -38,11 +37,9 @@ class FixedCompletions(SP3FTrainer):
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(tmp_path_factory, tokenizer):
     """(profile, tokenizer, folder)"""
-    set_up(1)
-    profile, folder = load_profile(TOY), tmp_path_factory.mktemp("trainer")
-    return profile, train_tokenizer(profile.lab, ("en",), folder), folder
+    return load_profile(TOY), tokenizer, tmp_path_factory.mktemp("trainer")
 
 
 def make_trainer(lab, **changes):

@@ -7,35 +7,25 @@ import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
-from sp3f_lib.__main__ import main
+from sp3f_lib.commands import main
 from sp3f_lib.judges.ledger import Ledger
 
-TOY = Path(__file__).parents[1] / "toy.yaml"
-REPOSITORY = Path(__file__).parents[2]
-SERVER = REPOSITORY / "tests" / "judges" / "fault_server.py"
+from ..judges.fault_server import FaultServer
+from ..toy import REPOSITORY, TOY
+
 API = ["--set", "judge.name=api", "--set", "judge.model=gpt-4o-mini", "--set", "judge.concurrency=8"]
 
 
 @pytest.fixture(scope="module")
 def servers():
-    """Starts judge servers; each gives its address."""
-    started = []
-
-    def start(*options: str) -> str:
-        command = [sys.executable, str(SERVER), *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
-        started.append(process)
-        return f"http://127.0.0.1:{int(process.stdout.readline())}"
-
-    yield start
-    for process in started:
-        process.kill()
+    """Starts judge servers, which end with the tests."""
+    with contextlib.ExitStack() as started:
+        yield lambda *options: started.enter_context(FaultServer(*options))
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +33,21 @@ def prepared(tmp_path_factory) -> Path:
     """The stages before the judge, made once."""
     folder = tmp_path_factory.mktemp("prepared")
     with contextlib.chdir(folder):
-        assert main(["sft", "--profile", str(TOY)]) == 0
+        assert main(["train", "sft", "--profile", str(TOY)]) == 0
     return folder / "runs"
 
 
-def command(prepared: Path, folder: Path, server: str, *more: str) -> tuple[list[str], dict]:
+def command(prepared: Path, folder: Path, url: str, *more: str) -> tuple[list[str], dict]:
     """(arguments, environment) of one training in `folder`; a name that is set twice has the last value."""
     if not (folder / "runs").is_dir():
         shutil.copytree(prepared, folder / "runs")
-    judge = {"LLM_API_URL": f"{server}/v1", "LLM_API_KEY": "sk-secret", "NO_PROXY": "127.0.0.1"}
-    return ["grpo", "--profile", str(TOY), "--arm", "sp3f", *API, *more], judge
+    judge = {"LLM_API_URL": url, "LLM_API_KEY": "sk-secret", "NO_PROXY": "127.0.0.1"}
+    return ["train", "sp3f", "--profile", str(TOY), *API, *more], judge
 
 
-def train(prepared: Path, folder: Path, server: str, *more: str) -> subprocess.CompletedProcess:
+def train(prepared: Path, folder: Path, url: str, *more: str) -> subprocess.CompletedProcess:
     """One training to its end, in this process."""
-    arguments, judge = command(prepared, folder, server, *more)
+    arguments, judge = command(prepared, folder, url, *more)
     out, errors = io.StringIO(), io.StringIO()
     redirected = contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors)
     with contextlib.chdir(folder), mock.patch.dict(os.environ, judge), redirected[0], redirected[1]:
@@ -70,18 +60,13 @@ def results(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in wanted}
 
 
-def stats(server: str) -> dict:
-    with urllib.request.urlopen(server) as reply:
-        return json.load(reply)
-
-
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory, servers, prepared):
     """An undisturbed training: what it said, its results, and the calls that it paid."""
     server, folder = servers(), tmp_path_factory.mktemp("calm")
-    done = train(prepared, folder, server)
+    done = train(prepared, folder, server.url)
     assert done.returncode == 0, done.stderr
-    return done.stdout, results(folder), sum(stats(server)["paid"])
+    return done.stdout, results(folder), sum(server.stats()["paid"])
 
 
 def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twice(tmp_path, servers, prepared, calm):
@@ -89,7 +74,7 @@ def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twi
     said, expected, needed = calm
     assert "at most 72 calls" in said and "USD" in said
 
-    stopped = train(prepared, tmp_path / "capped", capped, "--set", "judge.max_calls=30")
+    stopped = train(prepared, tmp_path / "capped", capped.url, "--set", "judge.max_calls=30")
     assert stopped.returncode == 1
     assert "judge.max_calls: all 30 calls of this run are spent" in stopped.stderr
     assert "Traceback" not in stopped.stderr
@@ -98,10 +83,10 @@ def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twi
     steps = len((run / "metrics.jsonl").read_text().splitlines())
     assert steps > 0 and int(last.read_text()) == steps  # the last finished step, not the last that save_steps asks for
 
-    done = train(prepared, tmp_path / "capped", capped, "--set", "judge.max_calls=500")
+    done = train(prepared, tmp_path / "capped", capped.url, "--set", "judge.max_calls=500")
     assert done.returncode == 0, done.stderr
     assert f"goes on from step {steps}" in done.stdout
-    assert sum(stats(capped)["paid"]) == needed
+    assert sum(capped.stats()["paid"]) == needed
     assert results(tmp_path / "capped") == expected
     assert len(expected) == 2
 
@@ -109,7 +94,7 @@ def test_a_cap_stops_at_a_checkpoint_and_a_raised_cap_goes_on_without_paying_twi
 def test_a_judge_that_only_fails_stops_the_training_and_says_why(tmp_path, servers, prepared):
     broken = servers("--faults", "1", "--kinds", "500")
     quick = ["--set", "judge.max_retries=0", "--set", "judge.failure_window=8", "--set", "judge.patience_seconds=0"]
-    stopped = train(prepared, tmp_path, broken, *quick)
+    stopped = train(prepared, tmp_path, broken.url, *quick)
     assert stopped.returncode == 1
     assert "gave no verdict" in stopped.stderr and "InternalServerError 500" in stopped.stderr
     assert not list(tmp_path.glob("runs/toy/sp3f-*/*/model"))
@@ -118,12 +103,10 @@ def test_a_judge_that_only_fails_stops_the_training_and_says_why(tmp_path, serve
 def test_an_outage_pauses_the_training_which_then_ends_as_without_one(tmp_path, servers, prepared, calm):
     shaky = servers()
 
-    def fail(share: float) -> None:
-        told = json.dumps({"faults": share, "kinds": ["500"]}).encode()
-        urllib.request.urlopen(f"{shaky}/options", told).close()
-
     said = ""
-    arguments, judge = command(prepared, tmp_path, shaky, "--set", "judge.max_retries=0", "--set", "judge.failure_window=8")
+    arguments, judge = command(
+        prepared, tmp_path, shaky.url, "--set", "judge.max_retries=0", "--set", "judge.failure_window=8"
+    )
     environment = os.environ | judge | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         [sys.executable, "-m", "sp3f_lib", *arguments], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
@@ -131,17 +114,17 @@ def test_an_outage_pauses_the_training_which_then_ends_as_without_one(tmp_path, 
         for line in run.stdout:
             said += line
             if line.startswith("sp3f warm: step 2/6"):
-                fail(1)
+                shaky.change(faults=1, kinds=["500"])
             if line.startswith("judge: paused"):
-                fail(0)
+                shaky.change(faults=0)
     assert run.returncode == 0, said
     assert "judge: paused, " in said
-    assert (results(tmp_path), sum(stats(shaky)["paid"])) == calm[1:]
+    assert (results(tmp_path), sum(shaky.stats()["paid"])) == calm[1:]
 
 
 def test_failures_below_the_limit_are_no_verdicts_and_are_counted(tmp_path, servers, prepared):
     shaky = servers("--faults", "0.3", "--kinds", "500")
-    done = train(prepared, tmp_path, shaky, "--set", "judge.max_retries=0", "--set", "judge.failure_limit=1")
+    done = train(prepared, tmp_path, shaky.url, "--set", "judge.max_retries=0", "--set", "judge.failure_limit=1")
     assert done.returncode == 0, done.stderr
     (metrics,) = tmp_path.glob("runs/toy/sp3f-*/*/metrics.jsonl")
     missing = [json.loads(line)["judge/no_verdict"] for line in metrics.read_text().splitlines()]

@@ -11,18 +11,19 @@ import torch
 from datasets import Dataset
 from trl import DPOConfig
 
-from sp3f_lib.data.lab import sample_problems
 from sp3f_lib.data.schema import write_rows
 from sp3f_lib.data.sources import lab_rows
-from sp3f_lib.evaluation.generate import load_model
+from sp3f_lib.generation.local import load_model
+from sp3f_lib.lab.problems import sample_problems
+from sp3f_lib.pipeline.models import model
 from sp3f_lib.profiles import ProfileError, load_profile
-from sp3f_lib.stages import policy, sft
 from sp3f_lib.training.common import lora_config
 from sp3f_lib.training.preference import PreferenceTrainer, train_preference
 from sp3f_lib.training.worker import train_stage
 
-REPOSITORY = Path(__file__).parents[2]
-TOY = Path(__file__).parents[1] / "toy.yaml"
+from ..toy import REPOSITORY, TOY
+from .pairs import sums
+
 LORA = {"lora.r": 2, "lora.lora_alpha": 64, "lora.target_modules": ["q_proj", "down_proj"]}
 
 
@@ -32,10 +33,10 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("lora"))
         profile = load_profile(TOY, LORA | {"sft.max_steps": 2, "grpo.max_steps": 2, "grpo.learning_rate": 0.1})
-        after_rl = policy(profile, "rlvr").resolve()
-        assert sft(load_profile(TOY, {"sft.max_steps": 2})).resolve() != sft(profile).resolve()  # another run without LoRA
+        after_rl, after_sft = model(profile, "rlvr").resolve(), model(profile, "sft").resolve()
+        assert model(load_profile(TOY, {"sft.max_steps": 2}), "sft").resolve() != after_sft  # another run without LoRA
         (base,) = Path("runs/toy/base").resolve().glob("*/model")
-        return base, sft(profile).resolve(), after_rl
+        return base, after_sft, after_rl
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -66,13 +67,7 @@ def test_the_export_has_the_tokenizer_and_the_ends_of_the_model_it_came_from(tra
 # ---- preference training: the reference is the model without its adapter
 
 
-def make_pair(number: int) -> dict:
-    sides = {"chosen": f"{number} + 3 = {number + 3}.", "rejected": f"{number} + 3 = {number + 4}. So it is {number + 4}."}
-    said = {side: [{"role": "assistant", "content": text}] for side, text in sides.items()}
-    return {"prompt": [{"role": "user", "content": f"{number} + 3?"}]} | said
-
-
-PAIRS = [make_pair(number) for number in range(8)]
+PAIRS = [{side: pair[side] for side in ("prompt", "chosen", "rejected")} for pair in sums(8)]
 STEPS = {"preference.max_steps": 3, "preference.learning_rate": 0.1}
 
 

@@ -5,7 +5,6 @@ The eight pairs have responses of very different lengths, so that a mean over to
 
 import copy
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,12 +13,13 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
+from sp3f_lib.base.model import new_model
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.training.common import set_up
-from sp3f_lib.training.lab_model import new_model, train_tokenizer
 from sp3f_lib.training.preference import PreferenceTrainer, dpo_nll_loss
 
-TOY = Path(__file__).parents[1] / "toy.yaml"
+from ..toy import TOY
+from .pairs import message
+
 TEXTS = [
     ("How many apples?", "4.", "Maria buys more apples: 5 + 3 = 8. Maria loses apples: 8 - 4 = 4."),
     ("5 + 3?", "Maria buys more apples: 5 + 3 = 8. Therefore, the answer is 8. The answer is 8.", "9"),
@@ -32,10 +32,6 @@ TEXTS = [
 ]
 
 
-def message(role, content):
-    return [{"role": role, "content": content}]
-
-
 PAIRS = [
     {"prompt": message("user", q), "chosen": message("assistant", y), "rejected": message("assistant", n)}
     for q, y, n in TEXTS
@@ -43,11 +39,9 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(tokenizer):
     """(profile, tokenizer, start model, another model as policy)."""
-    set_up(1)
     profile = load_profile(TOY)
-    tokenizer = train_tokenizer(profile.lab, ("en",), tmp_path_factory.mktemp("start"))
     start = new_model(profile.lab, tokenizer, 0)
     policy = copy.deepcopy(start)
     torch.manual_seed(1)

@@ -12,26 +12,22 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 
-from sp3f_lib.data.lab import sample_problems
-from sp3f_lib.data.schema import write_rows
-from sp3f_lib.data.sources import lab_rows
-from sp3f_lib.evaluation.generate import load_model
-from sp3f_lib.methods.export import export_pairs
+from sp3f_lib.data.pairs import export_pairs
+from sp3f_lib.generation.local import load_model
 from sp3f_lib.profiles import load_profile, save_profile
 from sp3f_lib.runs import StageError, Stopped
 from sp3f_lib.training import worker
-from sp3f_lib.training.lab_model import new_model, train_tokenizer
-from sp3f_lib.training.worker import launch_command
+from sp3f_lib.training.processes import _raise_first_error, _work_on, launch_command
 
-REPOSITORY = Path(__file__).parents[2]
-TOY = REPOSITORY / "tests" / "toy.yaml"
+from ..judges.fault_server import FaultServer
+from ..toy import REPOSITORY, TOY
+
 # Trains with responses that depend on step and place in the whole batch only, and writes down what the trainer made of them.
 DRIVER = r"""
 import json, os, sys
@@ -48,8 +44,9 @@ if os.environ.get("ACCELERATE_USE_FSDP") == "true":
     PartialState._prepare_backend = lambda self, cpu, sagemaker=False, backend=None: ("gloo", DistributedType.MULTI_GPU)
 
 from sp3f_lib.data.schema import read_rows
+from sp3f_lib.machine import set_up
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.training import common, grpo
+from sp3f_lib.training import grpo
 
 directory = Path(sys.argv[1])
 
@@ -87,27 +84,16 @@ generate_and_score = grpo.SP3FTrainer._generate_and_score_completions
 calculate = grpo.SP3FTrainer._calculate_rewards
 GRPOTrainer._generate_single_turn = single_turn
 grpo.SP3FTrainer._generate_and_score_completions, grpo.SP3FTrainer._calculate_rewards = score, rewards
-common.set_up(1)
+set_up(1)
 grpo.train_policy(directory, load_profile(directory / "profile.yaml"), sys.argv[2], read_rows(Path(sys.argv[3])))
 sys.stdout.flush()
-os._exit(0)  # as training/worker.py ends: threads of the collectives may abort the interpreter's own end
+os._exit(0)  # as training/processes.py ends: threads of the collectives may abort the interpreter's own end
 """
 # 12 completions a step, three groups of 4. In two processes of 2 x 3 completions, the second group is in both.
 COMMON = {
     "judge.name": "api", "judge.model": "m", "grpo.max_steps": 3, "grpo.max_completion_length": 64, "grpo.optim": "sgd",
     "grpo.learning_rate": 0.1, "grpo.lr_scheduler_type": "constant", "grpo.gradient_accumulation_steps": 2,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """A model and rows to start from, and the address of a judge."""
-    folder = tmp_path_factory.mktemp("start")
-    profile = load_profile(TOY)
-    tokenizer = train_tokenizer(profile.lab, ("en",), folder / "model")
-    new_model(profile.lab, tokenizer, 0).save_pretrained(folder / "model")
-    write_rows(lab_rows(sample_problems(12, 5, (2,)), ("en",)), folder / "rows.parquet")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -122,24 +108,17 @@ def train(folder: Path, start: Path, changes: dict) -> tuple[list[dict], dict, d
     (folder / "driver.py").write_text(DRIVER)
     command = [sys.executable, str(folder / "driver.py")]
     if profile.launch.processes > 1:
-        command = launch_command(profile, "grpo", Path("-"))
+        command = launch_command(profile, "grpo", Path("-"), "-")
         command[command.index("-m", 3) :] = [str(folder / "driver.py")]
-    server = subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "tests" / "judges" / "fault_server.py")], stdout=subprocess.PIPE, text=True,
-        stdin=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        address = f"http://127.0.0.1:{int(server.stdout.readline())}"
-        told = {"LLM_API_URL": f"{address}/v1", "LLM_API_KEY": "k", "NO_PROXY": "127.0.0.1", "DS_ACCELERATOR": "cpu"}
-        told |= {"ACCELERATE_TORCH_DEVICE": "cpu"} if profile.launch.accelerate == "fsdp2" else {}
-        told |= {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])}
-        arguments = [str(folder), str(start / "model"), str(start / "rows.parquet")]
-        done = subprocess.run([*command, *arguments], cwd=folder, env=os.environ | told, capture_output=True, text=True)
+    told = {"LLM_API_KEY": "k", "NO_PROXY": "127.0.0.1", "DS_ACCELERATOR": "cpu"}
+    told |= {"ACCELERATE_TORCH_DEVICE": "cpu"} if profile.launch.accelerate == "fsdp2" else {}
+    told |= {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])}
+    arguments = [str(folder), str(start / "model"), str(start / "rows.parquet")]
+    with FaultServer() as server:
+        environment = os.environ | told | {"LLM_API_URL": server.url}
+        done = subprocess.run([*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-        with urllib.request.urlopen(address) as reply:
-            stats = json.load(reply)
-    finally:
-        server.kill()
+        stats = server.stats()
     weights = dict(load_model(str(folder / "model"))[0].named_parameters())
     return [json.loads(line) for line in (folder / "seen.jsonl").read_text().splitlines()], weights, stats
 
@@ -229,7 +208,7 @@ def command(*more: str) -> list[str]:
         "grpo.per_device_train_batch_size=2",
     ]
     changes = [part for change in (*two, *more) for part in ("--set", change)]
-    return [sys.executable, "-m", "sp3f_lib", "grpo", "--profile", str(TOY), "--arm", "sp3f", *changes]
+    return [sys.executable, "-m", "sp3f_lib", "train", "sp3f", "--profile", str(TOY), *changes]
 
 
 def begin(folder: Path, until: str, number: int, *more: str) -> tuple[int, str]:
@@ -318,16 +297,16 @@ def test_a_worker_writes_down_what_stopped_it(start, tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     profile = save_profile(load_profile(TOY), tmp_path / "profile.yaml")
     job = {
-        "kind": "grpo",
+        "section": "grpo",
         "start": str(start / "nowhere"),
         "rows": str(start / "rows.parquet"),
         "label": "sp3f",
         "address": "",
     }
     (tmp_path / "job.json").write_text(json.dumps(job | {"profile": str(profile)}))
-    assert worker.main([str(tmp_path / "job.json")]) == 1
+    assert _work_on([str(tmp_path / "job.json")], worker._job) == 1
     with pytest.raises(StageError, match="nowhere' has no tokenizer"):
-        worker._raise_first_error(tmp_path, "sp3f", 1)
+        _raise_first_error(tmp_path, "sp3f", 1)
 
 
 @pytest.mark.parametrize("first, kind", [(False, StageError), (True, Stopped)])
@@ -336,11 +315,11 @@ def test_the_first_error_is_the_one_that_counts(tmp_path, first, kind):
         error = {"time": moment, "message": f"rank {rank}", "stopped": stopped}
         (tmp_path / f".error-{rank}").write_text(json.dumps(error))
     with pytest.raises(StageError, match="rank 1") as caught:
-        worker._raise_first_error(tmp_path, "sp3f", 1)
+        _raise_first_error(tmp_path, "sp3f", 1)
     assert type(caught.value) is kind
 
 
 def test_a_launcher_that_fails_without_a_word_is_an_error_and_one_that_does_not_is_none(tmp_path):
     with pytest.raises(StageError, match="sp3f: the processes of `accelerate launch` ended with code 9"):
-        worker._raise_first_error(tmp_path, "sp3f", 9)
-    worker._raise_first_error(tmp_path, "sp3f", 0)
+        _raise_first_error(tmp_path, "sp3f", 9)
+    _raise_first_error(tmp_path, "sp3f", 0)

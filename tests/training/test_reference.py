@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from trl import DPOTrainer
 
-from sp3f_lib.training.common import set_up
+from sp3f_lib.machine import set_up
 
 MADE = runpy.run_path(str(Path(__file__).parent / "make_reference.py"))
 REFERENCE = json.loads(MADE["FILE"].read_text(encoding="utf-8"))

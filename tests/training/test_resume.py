@@ -8,16 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sp3f_lib.__main__ import main
+from sp3f_lib.commands import main
 from sp3f_lib.training.metrics import is_documented
 
-TOY = Path(__file__).parents[1] / "toy.yaml"
-REPOSITORY = Path(__file__).parents[2]
-COMMAND = ["grpo", "--profile", str(TOY), "--arm", "sp3f", "--traceback"]
+from ..toy import REPOSITORY, TOY
+
+COMMAND = ["--traceback", "train", "sp3f", "--profile", str(TOY)]
 # Runs the real command, with a callback that kills the process at a step, or while a checkpoint is being saved.
 KILLED = """
 import os, signal, sys
-from sp3f_lib.__main__ import main
+from sp3f_lib.commands import main
 from sp3f_lib.training import common
 
 stage, step, where = sys.argv[1], int(sys.argv[2]), sys.argv[3]

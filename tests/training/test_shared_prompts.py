@@ -1,6 +1,5 @@
 """A prompt read once for its group, and a head that sees completions only: TRL's numbers, which reads and scores everything."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,13 +9,15 @@ from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from trl.kernels import chunked_logprob
 from trl.trainer import utils
 
-from sp3f_lib.profiles import Judge, load_profile
+from sp3f_lib.base.model import new_model
+from sp3f_lib.profiles import load_profile
+from sp3f_lib.profiles.sections import Judge
 from sp3f_lib.training import shared_prompts
-from sp3f_lib.training.common import head_on_completions_only, set_up
+from sp3f_lib.training.common import head_on_completions_only
 from sp3f_lib.training.grpo import SP3FTrainer
-from sp3f_lib.training.lab_model import new_model, train_tokenizer
 
-TOY = Path(__file__).parents[1] / "toy.yaml"
+from ..toy import TOY
+
 # Three groups in mixed order, as TRL's shuffling leaves them; the second prompt begins with the word that pads the others, the
 # third ends like the first.
 PROMPTS = [[5, 6, 7], [0, 5, 6, 7], [5, 6, 7], [9, 5, 6, 7, 3, 5, 6, 7], [0, 5, 6, 7], [5, 6, 7], [9, 5, 6, 7, 3, 5, 6, 7]]
@@ -25,11 +26,9 @@ WIDTH = 11  # of the prompts: three columns are padding in every row
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(tmp_path_factory, tokenizer):
     """(profile, tokenizer, folder); two layers, so that gradients must flow through keys and values of the prompts."""
-    set_up(1)
-    profile, folder = load_profile(TOY, {"lab.layers": 2}), tmp_path_factory.mktemp("trainer")
-    return profile, train_tokenizer(profile.lab, ("en",), folder), folder
+    return load_profile(TOY, {"lab.layers": 2}), tokenizer, tmp_path_factory.mktemp("trainer")
 
 
 @pytest.fixture(autouse=True)

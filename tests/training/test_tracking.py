@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from sp3f_lib.profiles.sections import Tracking
 from sp3f_lib.runs import StageError
-from sp3f_lib.sections import Tracking
 from sp3f_lib.training import tracking
 
 

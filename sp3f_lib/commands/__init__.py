@@ -1,0 +1,38 @@
+"""The command line: `sp3f <verb>`, or `python -m sp3f_lib <verb>`. One file a verb; each makes whatever comes before it."""
+
+from sp3f_lib.commands import (
+    base,
+    data,
+    evaluate,
+    judge,
+    ledger,
+    pairs,
+    report,
+    reproduce,
+    seeds,
+    settings,
+    show,
+    status,
+    train,
+    translate,
+)
+from sp3f_lib.commands.app import app, main
+
+__all__ = [
+    "app",
+    "base",
+    "data",
+    "evaluate",
+    "judge",
+    "ledger",
+    "main",
+    "pairs",
+    "report",
+    "reproduce",
+    "seeds",
+    "settings",
+    "show",
+    "status",
+    "train",
+    "translate",
+]

@@ -1,0 +1,51 @@
+"""`sp3f evaluate NAME`: the scored answers of any model of the table."""
+
+from sp3f_lib.commands.app import MAKE, verb
+from sp3f_lib.commands.options import (
+    BaseModel,
+    Changes,
+    DryRun,
+    Folder,
+    ModelName,
+    ProfileName,
+    Regime,
+    Seed,
+    Source,
+    chosen,
+)
+from sp3f_lib.commands.stage import is_child, run, say_done
+from sp3f_lib.commands.train import note_batch, say_what_it_needs
+
+
+@verb(MAKE)
+def evaluate(
+    name: ModelName,
+    profile: ProfileName = "lab",
+    regime: Regime = None,
+    seed: Seed = None,
+    source: Source = None,
+    folder: Folder = None,
+    model: BaseModel = None,
+    changes: Changes = None,
+    dry_run: DryRun = False,
+) -> int:
+    """Sample and score a model on the evaluation problems, and make it if it is not there."""
+    parameters = {"regime": regime, "seed": seed, "source": source, "folder": folder, "model": model}
+    resolved = chosen(profile, changes, **parameters)
+    if dry_run:
+        return say_what_it_needs(name, resolved, profile, changes, parameters, evaluated=True)
+    note_batch(name, resolved, profile, changes, parameters)
+    done = run("evaluate", resolved, name)
+    if not is_child():
+        _print_scores(done)
+    say_done(done)
+    return 0
+
+
+def _print_scores(directory) -> None:
+    from sp3f_lib.evaluation.score import read_samples, table
+
+    scores = table(read_samples({"": directory}), ("lang",))
+    for row in scores.sort_values(["metric", "lang"]).itertuples():
+        span = f"{100 * row.mean:6.1f} [{100 * row.low:5.1f}, {100 * row.high:5.1f}]"
+        print(f"{row.metric:<9} {row.lang}  {span} %, {row.problems} problems, {row.answers} answers")

@@ -1,0 +1,85 @@
+"""Evaluation: sampled and greedy answers of one model, scored one by one and kept, and the tables made from them."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from sp3f_lib.data.schema import problem_id
+from sp3f_lib.evaluation.statistics import clustered_mean
+from sp3f_lib.judges.alignment import calculations
+from sp3f_lib.profiles import Profile
+from sp3f_lib.progress import progress_printer
+from sp3f_lib.rewards.answers import extract_answer, is_correct
+from sp3f_lib.rewards.fidelity import language_share
+from sp3f_lib.runs import atomic_path
+
+SAMPLES = "samples.parquet"
+METRICS = ("accuracy", "fidelity")
+
+
+def evaluate_model(
+    directory: Path,
+    profile: Profile,
+    model_path: str,
+    rows: list[dict],
+    label: str = "evaluate",
+    revision: str | None = None,
+) -> None:
+    """Writes `samples.parquet`: one scored answer a line (columns: see `score`)."""
+    import torch
+
+    from sp3f_lib.generation.local import generate, load_model
+
+    model, tokenizer = load_model(model_path, profile.model.torch_dtype, revision)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    prompts = [row["input"] for row in rows]
+    # One seed for all models and training seeds: the same problems, the same random numbers.
+    show = progress_printer(label, directory=directory)
+    completions = generate(model, tokenizer, prompts, profile.evaluation, 0, show)
+    samples = [asdict(c) | score(rows[c.prompt], c.text, profile.rewards.threshold) for c in completions]
+    with atomic_path(directory / SAMPLES) as temporary:
+        pd.DataFrame(samples).to_parquet(temporary, index=False)
+
+
+def score(row: dict, text: str, threshold: float) -> dict:
+    """What is measured of one answer to one row.
+
+    `accuracy` and `parseable` are 0 or 1; `share` is the share of the row's language (NaN if there is no language at all),
+    `fidelity` whether it reaches `threshold`; `steps` counts the calculations written.
+    """
+    lang, gold = row["extra_info"]["lang"], row["reward_model"]["ground_truth"]
+    share = language_share(text, lang)
+    return {
+        "problem": problem_id(row),
+        "lang": lang,
+        "gold": gold,
+        "answer": extract_answer(text),
+        "accuracy": float(is_correct(text, gold, lang)),
+        "parseable": float(extract_answer(text) is not None),
+        "share": float("nan") if share is None else share,
+        "fidelity": float(share is not None and share >= threshold),
+        "steps": len(calculations(text)),
+    }
+
+
+def read_samples(stages: dict[str, Path]) -> pd.DataFrame:
+    """The scored answers of several finished evaluations, with a column `method` that names each."""
+    return pd.concat(
+        [pd.read_parquet(path / SAMPLES).assign(method=name) for name, path in stages.items()], ignore_index=True
+    )
+
+
+def table(samples: pd.DataFrame, by: tuple[str, ...] = ("method",), greedy: bool = False) -> pd.DataFrame:
+    """Accuracy and fidelity with 95 % intervals for each group of `by`.
+
+    Columns: `by`, `metric`, `mean`, `low`, `high` (shares in [0, 1]), `answers`, `problems`. All answers to one problem, in
+    whatever language, are one cluster. The mean is over answers: languages weigh the same where they have equally many problems.
+    """
+    rows = []
+    chosen = samples[samples["greedy"] == greedy]
+    for names, group in chosen.groupby(list(by), sort=False):
+        for metric in METRICS:
+            estimate = clustered_mean(group[metric], group["problem"])
+            rows.append(dict(zip(by, names, strict=True)) | {"metric": metric} | estimate)
+    return pd.DataFrame(rows)

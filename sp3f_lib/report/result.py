@@ -1,0 +1,31 @@
+"""The result of `sp3f reproduce`, printed: the table, what is significant, and how it compares with the committed seeds."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from sp3f_lib.machine import processor
+from sp3f_lib.plots.pareto import MEAN
+from sp3f_lib.plots.theme import METHOD_NAMES
+from sp3f_lib.report.claims import COMMITTED, beside_committed, sentences
+
+
+def print_result(folder: Path) -> None:
+    """Prints what `folder` holds of the main job; nothing if its picture is not there."""
+    table, figure = folder / "pareto.csv", folder / "pareto.png"
+    if not table.is_file():
+        return
+    points, gaps = pd.read_csv(table), pd.read_csv(folder / "differences.csv")
+    print("\nAccuracy and language fidelity in %, mean over languages and seeds, 95 % interval over seeds and problems:\n")
+    print(f"{'regime':<9}{'method':<26}{'accuracy':>20}{'fidelity':>22}{'seeds':>7}{'problems':>10}{'answers':>9}")
+    for row in points[points.seed == MEAN].itertuples():
+        accuracy = f"{row.accuracy:6.1f} [{row.accuracy_low:5.1f}, {row.accuracy_high:5.1f}]"
+        fidelity = f"{row.fidelity:6.1f} [{row.fidelity_low:5.1f}, {row.fidelity_high:5.1f}]"
+        name = METHOD_NAMES.get(row.method, row.method)
+        print(f"{row.regime:<9}{name:<26}{accuracy:>20}{fidelity:>22}{row.seeds:>7}{row.problems:>10}{row.answers:>9}")
+    print("", *sentences(gaps[gaps.value == "accuracy"]), sep="\n")
+    if folder == Path("figures") and COMMITTED.is_file():
+        committed = pd.read_csv(COMMITTED)
+        print("\nBeside the committed seeds (" + committed.processor.iloc[0] + "; here: " + processor() + "):")
+        print(*beside_committed(gaps, committed), sep="\n")
+    print(f"\nFigure: {figure}  (and .pdf; the table: {table})")

@@ -1,0 +1,73 @@
+"""`--dry-run`: says what a training or an evaluation would need, does nothing, and its exit status says whether it can fit."""
+
+import pytest
+from transformers import LlamaConfig
+
+from sp3f_lib.commands import main
+from sp3f_lib.profiles import load_profile, profile_names
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture
+def small(tmp_path) -> list[str]:
+    """Options that choose a model which is not looked for on the hub."""
+    LlamaConfig(num_hidden_layers=2).save_pretrained(tmp_path / "model")
+    return ["--model", "./model"]
+
+
+def test_another_batch_is_noted(small, capsys):
+    command = ["train", "sft", "--profile", "gpu1", *small, "--dry-run", "--set", "launch.gpu_memory_gb=200"]
+    command += ["--set", "launch.accelerate=ddp", "--set", "launch.processes=4"]
+    assert main(command) == 0
+    note = (
+        "note: 4 processes give 64 rows a step, the profile's 1 gives 16; set sft.gradient_accumulation_steps=2 to keep it"
+    )
+    assert note in capsys.readouterr().out
+    assert main([*command, "--set", "sft.gradient_accumulation_steps=2"]) == 0
+    assert "note:" not in capsys.readouterr().out
+
+
+def test_a_plan_that_cannot_fit_ends_with_2(small, capsys):
+    command = ["train", "sft", "--profile", "gpu1", *small, "--dry-run", "--set", "launch.gpu_memory_gb=1"]
+    assert main(command) == 2
+    assert "\nsft: CANNOT FIT" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "verb, name, stage", [("train", "sft", "sft"), ("train", "sp3f", "grpo"), ("evaluate", "sp3f", "evaluate")]
+)
+@pytest.mark.parametrize("profile", profile_names())
+def test_it_says_what_would_be_done(small, capsys, profile, verb, name, stage):
+    code = main([verb, name, "--profile", profile, *([] if profile == "lab" else small), "--dry-run"])
+    said = capsys.readouterr()
+    if verb == "train" and not getattr(load_profile(profile), stage):
+        assert (code, said.out) == (1, "")
+        assert f"{name} needs the section {stage}, which is empty" in said.err
+        return
+    assert code == 0
+    assert f"\n{stage}: " in said.out and "  memory per " in said.out and "model:\n" in said.out
+    assert ("not counted: how sp3f is made" in said.out) == (verb == "evaluate")
+
+
+@pytest.mark.parametrize(
+    "profile, name", [("paper_icr", "icr_2"), ("paper_lidr", "lidr_sft"), ("gpu1", "dpo"), ("lab", "lidr_language_1")]
+)
+def test_it_says_what_icr_and_lidr_make_before_they_train(capsys, profile, name):
+    regime = ["--regime", "common"] if profile == "lab" else []
+    assert main(["train", name, "--profile", profile, *regime, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert f"\n{name}: fits" in said and "made before, at most: " in said and "\nmethods:" in said
+
+
+@pytest.mark.parametrize("name", ["base", "start"])
+def test_what_is_not_trained_has_no_plan_of_a_training(capsys, name):
+    assert main(["train", name, "--profile", "paper_icr", "--dry-run"]) == 1
+    assert f"{name!r} is not trained, it is " in capsys.readouterr().err
+    assert main(["evaluate", name, "--profile", "paper_icr", "--dry-run"]) == 0
+    assert "\nevaluate: " in capsys.readouterr().out

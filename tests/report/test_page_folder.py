@@ -1,0 +1,68 @@
+"""Which method, regime and seed a stage belongs to is read off its manifest and the hashes of its inputs."""
+
+import json
+import os
+
+import pytest
+
+from sp3f_lib.report.page.folder import NO_SEED, last_step, read_run
+from sp3f_lib.runs import StageError
+
+
+def named(run, kind):
+    return [(stage.method, stage.regime, stage.seed) for stage in run.of(kind)]
+
+
+def test_an_evaluation_has_the_seed_of_its_model(run_folder):
+    run = read_run(run_folder)
+    assert named(run, "evaluation") == [
+        ("base", "warm", NO_SEED), ("sft", "warm", 0), ("sft", "warm", 1), ("sp3f", "warm", 0), ("sp3f", "warm", 1),
+        ("sft", "cold", 0),
+    ]  # fmt: skip
+    assert named(run, "training")[-1] == ("icr_1", "warm", 0)
+    assert run.regimes == ["warm", "cold"]
+
+
+def test_of_several_stages_the_newest_counts(run_folder):
+    folders = list((run_folder / "sp3f-warm").iterdir())
+    assert len(folders) == 3
+    steps = {json.loads((f / "manifest.json").read_text())["settings"]["grpo"]["max_steps"] for f in folders}
+    assert steps == {1, 3}
+    shown = [stage for stage in read_run(run_folder).of("training") if stage.method == "sp3f"]
+    assert [stage.manifest["settings"]["grpo"]["max_steps"] for stage in shown] == [3, 3]
+
+
+def test_pairs_belong_to_the_training_that_names_them(run_folder):
+    found = [(method, regime, seed) for method, regime, seed, _ in read_run(run_folder).pairs]
+    assert found == [("icr_1", "warm", 0), ("icr_t_1", "warm", NO_SEED)]
+
+
+def test_a_method_comes_from_the_model_that_it_started_from(run_folder):
+    assert read_run(run_folder).origins == {("warm", "sft"): "base", ("warm", "sp3f"): "sft", ("warm", "icr_1"): "sft"}
+
+
+def test_what_is_not_finished_is_said_and_not_shown(run_folder, tmp_path):
+    open_one = tmp_path / "toy" / "sp3f-cold" / "abc"
+    open_one.mkdir(parents=True)
+    (open_one / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n{"ste', encoding="utf-8")
+    assert last_step(open_one / "metrics.jsonl") == 2
+    run = read_run(tmp_path / "toy")
+    assert run.stages == []
+    assert run.notes == ["sp3f-cold/abc is not finished (at step 2): it is not shown."]
+
+
+def test_an_evaluation_of_an_older_model_is_remarked(run_folder, tmp_path):
+    import shutil
+
+    copy = shutil.copytree(run_folder, tmp_path / "toy")
+    for stage in read_run(copy).of("evaluation"):  # the newest evaluation of seed 1 is gone, that of the older model stays
+        if (stage.method, stage.seed) == ("sp3f", 1):
+            os.remove(stage.path / "manifest.json")
+    assert read_run(copy).notes == [
+        "evaluation-sp3f-warm, seed 1: the scores are those of an older model than the learning curve."
+    ]
+
+
+def test_without_a_folder_it_says_what_to_give(tmp_path):
+    with pytest.raises(StageError, match="runs/lab"):
+        read_run(tmp_path / "nothing")
