@@ -1,6 +1,9 @@
 """Progress: lines for logs, a file in the stage's folder, live lines in a terminal, bars in a notebook; nothing gets lost."""
 
+import asyncio
+import gc
 import json
+import logging
 import os
 import pty
 import re
@@ -14,6 +17,7 @@ import pytest
 from nbclient import NotebookClient
 
 from sp3f_lib import progress
+from sp3f_lib.pipeline.headless import _not_left_behind
 from sp3f_lib.progress import FILE, Progress, Waiting, parse, progress_printer, read
 from sp3f_lib.runs import read_manifest, run_stage
 
@@ -311,6 +315,27 @@ def test_reproduce_in_a_terminal_shows_what_the_notebooks_processes_do(tmp_path)
     # The executed copy is a log.
     executed = nbformat.read(next(tmp_path.glob("runs/toy/notebooks/*/*/*.ipynb")), 4)
     assert "sft cold: step 36/40, loss 0.50" in executed.cells[-1].outputs[0].text
+
+
+def test_what_the_kernels_client_leaves_behind_is_not_told(caplog):
+    """A task that nobody awaits ends with its loop, as jupyter_client's does; asyncio's own words for it, whatever its version."""
+
+    def leave():
+        loop = asyncio.new_event_loop()
+        asyncio.Task(asyncio.sleep(60), loop=loop)
+        loop.run_until_complete(asyncio.sleep(0))  # it has begun
+        loop.close()
+        gc.collect()
+
+    leave()
+    assert "pending" in caplog.text
+    caplog.clear()
+    logging.getLogger("asyncio").addFilter(_not_left_behind)
+    try:
+        leave()
+    finally:
+        logging.getLogger("asyncio").removeFilter(_not_left_behind)
+    assert "pending" not in caplog.text
 
 
 def test_a_training_in_a_terminal_has_a_live_line_and_leaves_the_last_one(tmp_path):

@@ -17,7 +17,7 @@ def translate(
         Path,
         typer.Argument(metavar="PROBLEMS", help="English problems with solutions and answers: .jsonl, .json or .parquet"),
     ],
-    more: Annotated[list[str] | None, typer.Argument(metavar="[LANGUAGE]...", hidden=True)] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="LANGUAGE", hidden=True)] = None,
     languages: Annotated[
         list[str] | None, typer.Option("--languages", metavar="LANGUAGE...", help="such as sw bn te")
     ] = None,

@@ -181,7 +181,7 @@ def _language(part: str, text: str, lang: str, share: Share) -> Fault | None:
     told = weights[lang] + (strange if 2 * weights[lang] >= total else 0)
     if total < _LONG or told >= THRESHOLD * total:
         return None
-    most = ", ".join(f"{count / total:.0%} {language or 'unknown'}" for language, count in weights.most_common(2))
+    most = ", ".join(f"{count / total:.0%} {language or 'unknown'}" for language, count in weights.most_common(2) if count)
     return Fault("language", f"the {part} is not in {lang}: {most}")
 
 

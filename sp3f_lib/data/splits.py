@@ -18,6 +18,6 @@ def splits(profile: Profile) -> Path:
 
     settings = {"data": profile.data.model_dump(), "seed": profile.seed}
     inputs = {"folder": profile.data.folder} if profile.data.folder else {}
-    return make_stage(
-        profile, "data", work, settings, inputs, ("data", "lab/problems.py", "lab/text", "languages.py"), ("*.parquet",)
-    )
+    doubted = ("rewards",) if profile.data.source in ("rows", "sp3f") else ()  # what the checks of rows read with
+    code = ("data", "lab/problems.py", "lab/text", "languages.py", *doubted)
+    return make_stage(profile, "data", work, settings, inputs, code, ("*.parquet",))

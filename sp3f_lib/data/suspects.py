@@ -135,7 +135,7 @@ def refuse(found: Findings, where: str | Path, max_suspect: float) -> None:
     example = found.examples[worst, reason]
     told = f"{found.share(worst):.0%} of the rows in {worst!r} have a fault, most of them {reason!r} ({example})"
     if sum(counts.get(one, 0) for one in _BY_POSITION) > max_suspect * found.rows[worst]:
-        told += "; question, solution and answer do not belong together: was the file put together by row number?"
+        told += "; question, solution and answer do not belong together (was the file put together by row number?)"
     raise RowError(f"{where}: {told}. data.max_suspect is {max_suspect:g}; mend the file, or raise it to drop these rows")
 
 

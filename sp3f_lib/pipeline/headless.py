@@ -125,6 +125,7 @@ def _execute(path: Path, directory: Path, parameters: dict) -> None:
     import papermill
 
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of `seed`, which the notebook does not list
+    logging.getLogger("asyncio").addFilter(_not_left_behind)
     out, before = directory / path.name, _snapshot(Path(parameters["figures"]))
     try:
         with _plain_lines():
@@ -141,6 +142,11 @@ def _execute(path: Path, directory: Path, parameters: dict) -> None:
     after = _snapshot(Path(parameters["figures"]))
     written = {name: hash for name, hash in after.items() if before.get(name, (0, ""))[0] != hash[0]}
     write_text(directory / ARTEFACTS, json.dumps({name: hash for name, (_, hash) in written.items()}, indent=1))
+
+
+def _not_left_behind(record: logging.LogRecord) -> bool:
+    """Not the task that jupyter_client leaves when a kernel ends: asyncio tells of it whenever the collector finds it."""
+    return not record.getMessage().startswith("Task was destroyed but it is pending")
 
 
 @contextmanager

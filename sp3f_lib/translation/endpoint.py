@@ -77,8 +77,11 @@ class EndpointTranslator:
             seen(request, failed[key])
 
     async def _round(self, asked: list[Request], waiting: dict, failed: dict, seen: Seen, show: Callable[[], None]) -> None:
-        """Asks until all are answered or the endpoint is ill; what is answered leaves `waiting`."""
-        queue, stopped = iter(asked), []
+        """Asks until all are answered or the endpoint is ill; what is answered leaves `waiting`.
+
+        Replies are handed on one at a time behind the workers' backs, so that the next request does not wait for checks.
+        """
+        queue, stopped, arrived = iter(asked), [], asyncio.Queue()
 
         async def work() -> None:
             for request in queue:
@@ -87,16 +90,29 @@ class EndpointTranslator:
                         return
                     try:
                         call = await self._one(request)
-                        if call.status == FAILED:
-                            failed[request.key] = call
-                        else:
-                            del waiting[request.key]
-                            seen(request, call)
-                            show()
                     except Exception as error:  # raised below, when the calls in flight have ended and are written
                         stopped.append(error)
+                        return
+                    if call.status == FAILED:
+                        failed[request.key] = call
+                    else:
+                        del waiting[request.key]
+                        arrived.put_nowait((request, call))
 
+        async def hand_on() -> None:
+            while (one := await arrived.get()) is not None:
+                try:
+                    if not stopped:
+                        seen(*one)
+                        show()
+                except Exception as error:
+                    stopped.append(error)
+                await asyncio.sleep(0)
+
+        handing = asyncio.create_task(hand_on())
         await asyncio.gather(*(work() for _ in range(min(self.settings.concurrency, len(asked)))))
+        arrived.put_nowait(None)
+        await handing
         if stopped:
             error = self._budget.explain(stopped[0]) if isinstance(stopped[0], BudgetError) else stopped[0]
             raise StageError(_ours(error)) if isinstance(error, JudgeError) else error

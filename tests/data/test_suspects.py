@@ -77,7 +77,7 @@ def test_whoever_believes_his_rows_says_so(rows):
 
 def test_a_file_whose_solutions_belong_to_the_next_problem_is_refused(rows):
     with pytest.raises(
-        RowError, match=r"moved\.parquet: \d\d+% .* do not belong together: was the file put together by row number\?"
+        RowError, match=r"moved\.parquet: \d\d+% .* do not belong together \(was the file put together by row number\?\)"
     ):
         sift(next_solution(rows), "moved.parquet", 0.02)
 

@@ -1,18 +1,22 @@
 """From a file to a folder: rows, report, card, provenance, the plan before, and everything that can be wrong with the input."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from sp3f_lib.commands import main
 from sp3f_lib.data.schema import problem_id, read_rows
 from sp3f_lib.data.sources import load_splits
+from sp3f_lib.endpoint.ledger import Ledger
 from sp3f_lib.profiles import ProfileError, load_profile
 from sp3f_lib.profiles.sections import Data
 from sp3f_lib.runs import StageError
-from sp3f_lib.translation.make import make_rows, plan
+from sp3f_lib.translation.make import make_rows, open_ledger, plan
 from sp3f_lib.translation.output import band, losses
+from sp3f_lib.translation.requests import first_request
 
 from .conftest import LANGS, Table, english_problems, write_problems
 
@@ -146,8 +150,6 @@ def test_settings_that_cannot_be_right_are_refused(tmp_path, settings, wrong):
 
 
 def test_two_processes_do_not_write_one_folder(tmp_path, source):
-    from filelock import FileLock
-
     (tmp_path / "out").mkdir()
     with FileLock(tmp_path / "out" / ".lock"), pytest.raises(StageError, match="another process is writing there"):
         make_rows(profile(tmp_path), source, ["de"], tmp_path / "out")
@@ -166,16 +168,9 @@ def test_a_full_disk_leaves_the_old_files(tmp_path, source, made, monkeypatch):
     assert not list(made.glob("*.tmp"))
 
 
-def test_a_ledger_of_another_prompt_is_kept_named_and_counted(tmp_path, source, capsys, monkeypatch):
-    from dataclasses import replace
-
-    from sp3f_lib.endpoint.ledger import Ledger
-    from sp3f_lib.translation.make import open_ledger
-
+def test_a_ledger_of_another_prompt_is_kept_named_and_counted(tmp_path, source, capsys):
     settings = profile(tmp_path).translate
     ledger, table = Ledger(settings.ledger, "translate.ledger"), Table(settings)
-    from sp3f_lib.translation.requests import first_request
-
     requests = [first_request(problem, "de", settings) for problem in english_problems(3)]
     table.ask(requests, lambda request, call: ledger.write(replace(call, prompt="translate-0")))
     open_ledger(settings)
