@@ -17,7 +17,7 @@ import pytest
 from nbclient import NotebookClient
 
 from sp3f_lib import progress
-from sp3f_lib.pipeline.headless import _not_left_behind
+from sp3f_lib.pipeline.headless import _ENDING
 from sp3f_lib.progress import FILE, Progress, Waiting, parse, progress_printer, read
 from sp3f_lib.runs import read_manifest, run_stage
 
@@ -317,8 +317,8 @@ def test_reproduce_in_a_terminal_shows_what_the_notebooks_processes_do(tmp_path)
     assert "sft cold: step 36/40, loss 0.50" in executed.cells[-1].outputs[0].text
 
 
-def test_what_the_kernels_client_leaves_behind_is_not_told(caplog):
-    """A task that nobody awaits ends with its loop, as jupyter_client's does; asyncio's own words for it, whatever its version."""
+def test_what_a_kernels_sockets_leave_behind_is_not_told(caplog):
+    """A task that nobody awaits ends with its loop, as those of pyzmq do; asyncio's own words for it, whatever its version."""
 
     def leave():
         loop = asyncio.new_event_loop()
@@ -330,11 +330,12 @@ def test_what_the_kernels_client_leaves_behind_is_not_told(caplog):
     leave()
     assert "pending" in caplog.text
     caplog.clear()
-    logging.getLogger("asyncio").addFilter(_not_left_behind)
+    before = list(logging.getLogger("asyncio").filters)
     try:
+        exec(_ENDING)
         leave()
     finally:
-        logging.getLogger("asyncio").removeFilter(_not_left_behind)
+        logging.getLogger("asyncio").filters = before
     assert "pending" not in caplog.text
 
 

@@ -24,6 +24,9 @@ from sp3f_lib.stages import RUNS
 NOTEBOOKS = Path("notebooks")
 MAIN_JOB = ("01_data_prep", "02_sft", "03_rl_sp3f", "05_pareto")
 ARTEFACTS = "artefacts.json"
+# The kernel's own warnings say nothing about the run, nor does what asyncio says of the kernel's sockets when it ends.
+_ENDING = "__import__('logging').getLogger('asyncio').addFilter(lambda r: 'Task was destroyed' not in r.getMessage())"
+_QUIET_KERNEL = ["--IPKernelApp.log_level=50", f"--IPKernelApp.exec_lines={_ENDING}"]
 _STAGE_LINE = re.compile(rf"({'|'.join((*STAGES, *MODELS, 'ICR', 'LIDR', 'judge', 'prompts', 'picture'))})(_\d+)?[ \w]*: ")
 
 
@@ -125,7 +128,6 @@ def _execute(path: Path, directory: Path, parameters: dict) -> None:
     import papermill
 
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of `seed`, which the notebook does not list
-    logging.getLogger("asyncio").addFilter(_not_left_behind)
     out, before = directory / path.name, _snapshot(Path(parameters["figures"]))
     try:
         with _plain_lines():
@@ -135,18 +137,13 @@ def _execute(path: Path, directory: Path, parameters: dict) -> None:
                 parameters=parameters,
                 progress_bar=False,
                 stdout_file=_Progress(),
-                extra_arguments=["--IPKernelApp.log_level=50"],  # the kernel's own warnings say nothing about the run
+                extra_arguments=_QUIET_KERNEL,
             )
     except papermill.PapermillExecutionError as error:
         raise StageError(f"{path.name}, cell {error.exec_count}: {error.ename}: {error.evalue}\n(see {out})") from None
     after = _snapshot(Path(parameters["figures"]))
     written = {name: hash for name, hash in after.items() if before.get(name, (0, ""))[0] != hash[0]}
     write_text(directory / ARTEFACTS, json.dumps({name: hash for name, (_, hash) in written.items()}, indent=1))
-
-
-def _not_left_behind(record: logging.LogRecord) -> bool:
-    """Not the task that jupyter_client leaves when a kernel ends: asyncio tells of it whenever the collector finds it."""
-    return not record.getMessage().startswith("Task was destroyed but it is pending")
 
 
 @contextmanager
