@@ -8,13 +8,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from sp3f_lib.evaluation.seeds import differences
 from sp3f_lib.pipeline.ablations import CELLS, COMMITTED, CURVES
 from sp3f_lib.pipeline.questions import QUESTIONS
 from sp3f_lib.plots import ablations as plots
-from sp3f_lib.plots.theme import METHOD_NAMES, PUBLISHED, save_figure
+from sp3f_lib.plots.theme import PUBLISHED, save_figure
 from sp3f_lib.report.claims import prediction_interval
 
 ENOUGH = 3  # seeds of one's own from which a question is drawn from them
@@ -72,7 +73,7 @@ class Evidence:
         """
         rows = []
         for (regime, method), part in self.ours.groupby(["regime", "method"], sort=False) if len(self.ours) else ():
-            theirs = self.committed.query("regime == @regime and method == @method").accuracy.to_numpy() * 100
+            theirs = self._committed_accuracies(regime, method)
             row = {"regime": regime, "method": method, "ours": 100 * part.accuracy.mean(), "seeds": part.seed.nunique()}
             if len(theirs) > 1:
                 low, high = prediction_interval(theirs, row["seeds"])
@@ -80,6 +81,12 @@ class Evidence:
                 row |= {"committed": theirs.mean(), "low": max(0.0, low), "high": min(100.0, high), "inside": inside}
             rows.append(row)
         return pd.DataFrame(rows).round(1)
+
+    def _committed_accuracies(self, regime: str, method: str) -> np.ndarray:
+        if self.committed.empty:
+            return np.array([])
+        chosen = (self.committed.regime == regime) & (self.committed.method == method)
+        return 100 * self.committed[chosen].accuracy.to_numpy()
 
     def draw(self, question: str, folder: Path):
         """The figure of a question, written as `ablation_<question>`; a sentence where nobody has run it."""
@@ -128,12 +135,3 @@ _DRAWINGS: dict[str, Callable] = {"accuracy": _accuracy, "start": _start}
 
 def _read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path) if path.is_file() else pd.DataFrame()
-
-
-def names(methods) -> str:
-    """Models by the names that figures give them.
-
-    >>> names(["sp3f", "rlvr"])
-    'SP3F, RLVR'
-    """
-    return ", ".join(METHOD_NAMES[method] for method in methods)

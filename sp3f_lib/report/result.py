@@ -27,5 +27,18 @@ def print_result(folder: Path) -> None:
     if folder == Path("figures") and COMMITTED.is_file():
         committed = pd.read_csv(COMMITTED)
         print("\nBeside the committed seeds (" + committed.processor.iloc[0] + "; here: " + processor() + "):")
-        print(*beside_committed(gaps, committed), sep="\n")
+        lines = beside_committed(gaps, committed)
+        print(*lines, sep="\n")
+        print(by_chance(len(lines)))
     print(f"\nFigure: {figure}  (and .pdf; the table: {table})")
+
+
+def by_chance(lines: int) -> str:
+    """What to make of a line outside its 95 % interval, where there are several.
+
+    >>> by_chance(8)
+    'Each interval misses 1 run in 20: with 8 of them one or more is missed in about 34 of 100 runs by chance alone.'
+    """
+    often = round(100 * (1 - 0.95**lines))
+    missed = f"with {lines} of them one or more is missed in about {often} of 100 runs by chance alone"
+    return f"Each interval misses 1 run in 20: {missed}."
