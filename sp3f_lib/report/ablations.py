@@ -31,11 +31,17 @@ class Evidence:
         self._curves = _read(committed / CURVES)
 
     def cells(self, question: str) -> pd.DataFrame:
-        """The lines of a question's models: ours if each was run over `ENOUGH` seeds, else the committed ones."""
-        ours = self._of(question, self.ours)
+        """The lines of a question's models: ours if each was run over `ENOUGH` seeds, else the committed ones.
+
+        None where less than half of the models were run: questions share some, which do not answer each of them.
+        """
+        ours, models = self._of(question, self.ours), len({cell.key for cell in QUESTIONS[question].cells})
         runs = ours.groupby(["regime", "method"]).seed.nunique() if len(ours) else pd.Series(dtype=int)
-        enough = len(runs) == len({cell.key for cell in QUESTIONS[question].cells}) and runs.min() >= ENOUGH
-        return ours if enough else self._of(question, self.committed)
+        if len(runs) == models and runs.min() >= ENOUGH:
+            return ours
+        committed = self._of(question, self.committed)
+        known = committed.groupby(["regime", "method"]).ngroups if len(committed) else 0
+        return committed if 2 * known >= models else committed.head(0)
 
     def pairs(self, question: str) -> tuple[tuple[str, str], ...]:
         """Which models are compared."""
