@@ -58,6 +58,8 @@ class Evidence:
     def costs(self, question: str) -> pd.DataFrame:
         """Means over seeds by model: accuracy and fidelity in percent, tokens generated, judge's replies, seconds, seeds."""
         cells = self.cells(question)
+        if cells.empty:
+            return cells
         table = cells.groupby(["regime", "method"], sort=False).agg(
             accuracy=("accuracy", "mean"),
             fidelity=("fidelity", "mean"),
