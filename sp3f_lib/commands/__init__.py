@@ -16,6 +16,7 @@ from sp3f_lib.commands import (
     status,
     train,
     translate,
+    work,
 )
 from sp3f_lib.commands.app import app, main
 
@@ -37,4 +38,5 @@ __all__ = [
     "status",
     "train",
     "translate",
+    "work",
 ]
