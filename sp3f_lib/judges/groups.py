@@ -21,7 +21,7 @@ from sp3f_lib.judges.credit import filled, matched, orders, preferred
 from sp3f_lib.judges.pairs import ALONE, LISTWISE, balanced, next_pairs
 from sp3f_lib.judges.recorded import SAME_TEXT
 from sp3f_lib.judges.win_rates import expected_win_rates, win_rates
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 # Schedules that leave pairs out need the estimate for those, see judges/win_rates.py.
 _PARTIAL = ("sampled", "adaptive")

@@ -41,8 +41,8 @@ from sp3f_lib.judges.recorded import RecordedJudge, run_label
 from sp3f_lib.judges.spend import cap_note, forecast
 from sp3f_lib.judges.win_rates import flips
 from sp3f_lib.profiles import Profile
+from sp3f_lib.profiles.judge_section import Judge as JudgeSettings
 from sp3f_lib.profiles.sections import Hint, Rewards, Teacher
-from sp3f_lib.profiles.sections import Judge as JudgeSettings
 from sp3f_lib.rewards.shapes import shape_term
 from sp3f_lib.rewards.verifiable import term_weights, verifiable_terms
 from sp3f_lib.runs import StageError

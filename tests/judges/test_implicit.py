@@ -12,7 +12,7 @@ import pytest
 from sp3f_lib.judges import JudgeError, Pair, make_judge
 from sp3f_lib.judges.ledger import request_key
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 from ..toy import TOY
 from .asking import compare

@@ -8,7 +8,7 @@ import pytest
 
 from sp3f_lib.judges.base import Verdict
 from sp3f_lib.judges.groups import Group, judge_groups
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 from sp3f_lib.training.metrics import describe, is_documented
 from sp3f_lib.training.samples import add_verdicts, read_samples, sample_rows, write_samples
 
