@@ -43,9 +43,15 @@ def evaluate(
 
 
 def _print_scores(directory) -> None:
-    from sp3f_lib.evaluation.score import read_samples, table
+    import pandas as pd
 
-    scores = table(read_samples({"": directory}), ("lang",))
-    for row in scores.sort_values(["metric", "lang"]).itertuples():
-        span = f"{100 * row.mean:6.1f} [{100 * row.low:5.1f}, {100 * row.high:5.1f}]"
-        print(f"{row.metric:<9} {row.lang}  {span} %, {row.problems} problems, {row.answers} answers")
+    from sp3f_lib.evaluation.score import read_samples, summary
+
+    samples = read_samples({"": directory})
+    greedy, several = int(samples.greedy.sum()), samples.lang.nunique() > 1
+    lines = summary(samples, "lang") + (summary(samples.assign(lang="all"), "lang") if several else [])
+    print(
+        f"{len(samples):,} answers: {len(samples) - greedy:,} sampled ones, which the table is about, and {greedy:,} greedy ones "
+        "(last column:\naccuracy, number). Percent, with 95 % intervals over problems; tokens: mean length of an answer."
+    )
+    print(pd.DataFrame(lines).to_string(index=False))
