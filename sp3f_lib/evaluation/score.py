@@ -35,7 +35,7 @@ def evaluate_model(
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     prompts = [row["input"] for row in rows]
     # One seed for all models and training seeds: the same problems, the same random numbers.
-    show = progress_printer(label, directory=directory)
+    show = progress_printer(label, f"answers ({len(rows)} greedy)", directory)
     completions = generate(model, tokenizer, prompts, profile.evaluation, 0, show)
     samples = [asdict(c) | score(rows[c.prompt], c.text, profile.rewards.threshold) for c in completions]
     with atomic_path(directory / SAMPLES) as temporary:

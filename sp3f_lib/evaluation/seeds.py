@@ -146,11 +146,14 @@ def report(results: pd.DataFrame, pairs: Sequence[tuple[str, str]] = HEADLINES) 
     several = bool(results.groupby(["regime", "method"]).size().max() > 1)
     over = "mean over seeds ± half a 95 % t interval" if several else "one seed"
     parts = [
-        f"Percent of the sampled answers (greedy: of the greedy ones; steps, tokens: an answer's calculations and length), {over}:",
+        f"Percent of the sampled answers, {over}.\nboth: right and in the language; greedy: accuracy of greedy answers; steps, "
+        "tokens: calculations, length of an answer.",
         _text(over_seeds(results, _ALL)),
     ]
-    if "accuracy en" in results and results["accuracy en"].notna().any():
-        parts += ["The same, English (en) and the other languages apart:", _text(over_seeds(results, _BY_LANGUAGE))]
+    if "accuracy en" in results:
+        with_english = results.groupby("regime")["accuracy en"].transform("count") > 0
+        if with_english.any():
+            parts += ["English (en) and the other languages apart:", _text(over_seeds(results[with_english], _BY_LANGUAGE))]
     if several:
         seeds = sorted(results.seed.unique())
         parts.append("Accuracy of each seed:")
@@ -167,12 +170,15 @@ def report(results: pd.DataFrame, pairs: Sequence[tuple[str, str]] = HEADLINES) 
     return "\n" + "\n\n".join(parts)
 
 
-_DIGITS = {"mean": 1, "low": 1, "high": 1, "p_t": 4, "p_sign": 4}
-
-
 def _text(table: pd.DataFrame) -> str:
     """A table in plain text, `-` for what is not there."""
     shown = table.copy()
     for name in shown.select_dtypes("float"):
-        shown[name] = ["-" if value != value else f"{value:.{_DIGITS.get(name, 1)}f}" for value in shown[name]]
+        shown[name] = [_number(value, 4 if name.startswith("p_") else 1) for value in shown[name]]
     return shown.to_string(index=False)
+
+
+def _number(value: float, digits: int) -> str:
+    if value != value:
+        return "-"
+    return "<0.0001" if digits == 4 and value < 1e-4 else f"{value:.{digits}f}"

@@ -185,7 +185,7 @@ def test_the_report_fits_into_a_window_with_ten_seeds_and_every_column():
     )
     shares = {f"{metric} {which}": ten.accuracy for metric in ("accuracy", "fidelity") for which in ("en", "others")}
     lines = report(ten.assign(tokens=123.4, **shares)).splitlines()
-    assert max(map(len, lines)) <= 125
+    assert max(map(len, lines)) <= 120
     assert not any("nan" in line.lower() for line in lines)
 
 

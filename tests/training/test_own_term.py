@@ -22,4 +22,4 @@ def test_the_mean_of_an_own_term_is_in_the_line_of_each_step(start, tmp_path, mo
     (stage,) = tmp_path.glob("runs/toy/rlvr-warm/*")
     logged = [json.loads(line)["rewards/few_words/mean"] for line in (stage / "metrics.jsonl").open()]
     # A step ends before it is logged: its line has what was logged last.
-    assert {step: value for step, value in said}["6"] == f"{logged[4]:.2f}"
+    assert dict(said)["6"] == f"{logged[4]:.2f}"
