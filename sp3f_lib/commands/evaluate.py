@@ -48,10 +48,9 @@ def _print_scores(directory) -> None:
     from sp3f_lib.evaluation.score import read_samples, summary
 
     samples = read_samples({"": directory})
-    greedy, several = int(samples.greedy.sum()), samples.lang.nunique() > 1
-    lines = summary(samples, "lang") + (summary(samples.assign(lang="all"), "lang") if several else [])
+    lines = summary(samples, "lang") + (summary(samples.assign(lang="all"), "lang") if samples.lang.nunique() > 1 else [])
     print(
-        f"{len(samples):,} answers: {len(samples) - greedy:,} sampled ones, which the table is about, and {greedy:,} greedy ones "
-        "(last column:\naccuracy, number). Percent, with 95 % intervals over problems; tokens: mean length of an answer."
+        f"{len(samples):,} answers, sampled and greedy ones. Accuracy, fidelity (percent, 95 % intervals over problems) and tokens\n"
+        "(mean length) are those of the sampled ones; `greedy right` is the accuracy of the greedy ones."
     )
     print(pd.DataFrame(lines).to_string(index=False))

@@ -103,9 +103,9 @@ def _holds(path: Path, manifest: dict) -> dict[str, str]:
 def _results(path: Path, manifest: dict) -> list[str]:
     (found,) = summary(read_samples({"": path}), "method")
     said = f"accuracy {found['accuracy']} %, fidelity {found['fidelity']} %, {found['tokens']} tokens an answer"
-    number = f"{found['sampled']} sampled answers to {found['problems']} problems, 95 % intervals over problems"
-    greedy = f"greedy (answers) {found['greedy']} % right"
-    return [*_stage(path, manifest), _line("results", said), _line("", f"{number}; {greedy}")]
+    number = f"{found['sampled']:,} sampled answers to {found['problems']} problems, 95 % intervals over problems"
+    greedy = f"; {found['greedy']:,} greedy answers beside: {found['greedy right']} % right"
+    return [*_stage(path, manifest), _line("results", said), _line("", number + greedy)]
 
 
 def _differences(profile: Profile, changed: Profile, indent: str) -> list[str]:

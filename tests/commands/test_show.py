@@ -83,7 +83,7 @@ def test_the_whole_way_back_to_the_base(folder, capsys):
 
     assert main(["evaluate", "icr_1", *common]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("18 answers: 12 sampled ones, which the table is about, and 6 greedy ones") for line in told)
+    assert any(line.startswith("18 answers, sampled and greedy ones.") for line in told)
     (everything,) = [line.split() for line in told if line.split()[:1] == ["all"]]
     (sw,) = [line.split() for line in told if line.split()[:1] == ["sw"]]
     lines = show(capsys, "icr_1", "--regime", "common")
@@ -104,12 +104,12 @@ def test_the_whole_way_back_to_the_base(folder, capsys):
     accuracy, tokens = table(samples).iloc[0], samples[~samples.greedy].tokens.mean()
     span = f"accuracy {100 * accuracy['mean']:.1f} [{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}] %"
     assert span in made["icr_1"][-2] and made["icr_1"][-2].endswith(f", {tokens:.1f} tokens an answer")
-    right = f"{100 * samples[samples.greedy].accuracy.mean():.1f} (6) % right"
-    said = f"12 sampled answers to 3 problems, 95 % intervals over problems; greedy (answers) {right}"
-    assert made["icr_1"][-1].strip() == said
+    right = f"{100 * samples[samples.greedy].accuracy.mean():.1f}"
+    said = "12 sampled answers to 3 problems, 95 % intervals over problems"
+    assert made["icr_1"][-1].strip() == f"{said}; 6 greedy answers beside: {right} % right"
     # The same numbers as `sp3f evaluate` gave: accuracy, interval, length, problems, sampled answers.
-    assert everything[1] == f"{100 * accuracy['mean']:.1f}" and everything[-5:-2] == [f"{tokens:.1f}", "3", "12"]
-    assert sw[-5 + 1 : -2] == ["3", "6"]
+    assert everything[1] == f"{100 * accuracy['mean']:.1f}" and everything[-5:] == [f"{tokens:.1f}", "3", "12", "6", right]
+    assert sw[-4:-1] == ["3", "6", "3"]
     # Another setting is another model, whose beginning is the same.
     other = blocks(show(capsys, "icr_1", "--regime", "common", "--set", "preference.beta=0.2"))
     assert other["icr_1"][:4] == made["icr_1"][:4] and other["icr_1"][-1].strip() == "not made yet"
