@@ -48,9 +48,10 @@ def _print_scores(directory) -> None:
     from sp3f_lib.evaluation.score import read_samples, summary
 
     samples = read_samples({"": directory})
-    lines = summary(samples, "lang") + (summary(samples.assign(lang="all"), "lang") if samples.lang.nunique() > 1 else [])
+    everything = summary(samples.assign(lang="all"), "lang") if samples.lang.nunique() > 1 else []
+    lines = summary(samples, "lang") + everything
     print(
-        f"{len(samples):,} answers, sampled and greedy ones. Accuracy, fidelity (percent, 95 % intervals over problems) and tokens\n"
-        "(mean length) are those of the sampled ones; `greedy right` is the accuracy of the greedy ones."
+        f"{len(samples):,} answers, sampled and greedy ones. Accuracy, fidelity (percent, 95 % intervals over problems) and\n"
+        "tokens (mean length) are those of the sampled ones; `greedy right` is the accuracy of the greedy ones."
     )
     print(pd.DataFrame(lines).to_string(index=False))
