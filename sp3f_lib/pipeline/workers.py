@@ -23,8 +23,10 @@ ENDED = "stage ended: "  # then the exit status
 
 
 class Worker:
-    """A process and its present job (a number, None while it has none). Each line that it prints is put into a queue as (worker, line);
-    the line is None when the process has ended."""
+    """A process and its present job (a number, None while it has none).
+
+    Each line that it prints is put into a queue as (worker, line); the line is None when the process has ended.
+    """
 
     def __init__(self, lines: queue.Queue):
         self.job: int | None = None
