@@ -29,7 +29,8 @@ def print_result(folder: Path) -> None:
         print("\nBeside the committed seeds (" + committed.processor.iloc[0] + "; here: " + processor() + "):")
         lines = beside_committed(gaps, committed)
         print(*lines, sep="\n")
-        print(by_chance(len(lines)))
+        if len(lines) > 1:
+            print(by_chance(len(lines)))
     print(f"\nFigure: {figure}  (and .pdf; the table: {table})")
 
 

@@ -46,7 +46,7 @@ def against(gaps: pd.DataFrame) -> str:
 
     >>> gaps = {"one": ["hint", "opsd"], "other": "sp3f", "mean": [-9, 3], "low": [-12, -4], "high": [-6, 10], "seeds": 5}
     >>> against(pd.DataFrame(gaps))
-    'Above SP3F: none; below it: hint -9.0 [-12.0, -6.0]; the others are not told apart from it.'
+    'Above SP3F: none; below it: RLVR with hints -9.0 [-12.0, -6.0]; the others are not told apart from it.'
     """
     other = METHOD_NAMES[gaps.other.iloc[0]]
     if gaps.seeds.max() < 2:
