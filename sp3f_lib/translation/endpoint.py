@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 
 from sp3f_lib.endpoint.client import JudgeError, check_libraries
-from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, FAILED, REFUSED, Call, Ledger
+from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, REFUSED, Call, Ledger
 from sp3f_lib.endpoint.loop import wait_for
+from sp3f_lib.endpoint.store import FAILED
 from sp3f_lib.endpoint.transport import Reply, RequestError, Transport, longest_reply
 from sp3f_lib.judges.api import Health
 from sp3f_lib.judges.base import BudgetError

@@ -12,7 +12,8 @@ import json
 import re
 from collections.abc import Iterable
 
-from sp3f_lib.endpoint.ledger import ANSWERED, Call, Ledger, request_key
+from sp3f_lib.endpoint.ledger import ANSWERED, Call, Ledger
+from sp3f_lib.endpoint.store import request_key
 from sp3f_lib.languages import get_language
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.rewards.answers import extract_answer, is_correct

@@ -63,7 +63,7 @@ def forecast(settings: Translate, problems: list[Problem], languages: tuple[str,
     known = len(ledger.find(keys)) if ledger else 0
     rest = (len(keys) - known) * (1 + _AGAIN * (settings.candidates > 1))
     share = rest / max(len(keys), 1)
-    measured = ledger.means(settings.model or "", VERSION) if ledger else None
+    measured = ledger.mean_costs(settings.model or "", VERSION) if ledger else None
     if measured:
         tokens_in, tokens_out, seconds = rest * measured[0], rest * measured[1], measured[2]
         basis = "from the mean of the replies in the ledger"

@@ -18,7 +18,8 @@ from sp3f_lib.data.lengths import Look, Usuals, late_fault
 from sp3f_lib.data.numbers import ascii_digits
 from sp3f_lib.data.texts import Fault, Texts
 from sp3f_lib.data.vocabulary import Vocabulary, believe
-from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, FAILED, REFUSED, Call
+from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, REFUSED, Call
+from sp3f_lib.endpoint.store import FAILED
 from sp3f_lib.languages import get_language
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.rewards.detector import covered

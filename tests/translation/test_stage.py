@@ -9,7 +9,7 @@ import pytest
 from sp3f_lib.data.english import Problem
 from sp3f_lib.data.schema import check_rows, problem_id
 from sp3f_lib.data.suspects import sift
-from sp3f_lib.endpoint.ledger import FAILED
+from sp3f_lib.endpoint.store import FAILED
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.runs import StageError
 from sp3f_lib.translation.endpoint import call_of
