@@ -19,8 +19,8 @@ from sp3f_lib.judges import JudgeError, Ledger, Pair, make_judge, prompts
 from sp3f_lib.judges.ledger import Entry, Spent, open_ledger, request_key
 from sp3f_lib.profiles.sections import Judge as Settings
 
+from ..serving import FakeJudge
 from .asking import compare, questions
-from .fault_server import FaultServer
 
 KEY = "sk-a-very-secret-key"
 # A ledger that commit 1280966 wrote, as SQL: a verdict, a failure, and a refusal after it.
@@ -43,7 +43,7 @@ print(sum(v.preference is not None for v in verdicts), sum(v.replayed for v in v
 @pytest.fixture
 def server(monkeypatch):
     pytest.importorskip("openai")
-    with FaultServer("--latency", 0.005) as server:
+    with FakeJudge("--latency", 0.005) as server:
         monkeypatch.setenv("LLM_API_URL", server.url)
         monkeypatch.setenv("LLM_API_KEY", KEY)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
