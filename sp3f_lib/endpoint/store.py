@@ -105,9 +105,7 @@ class Store(Generic[Row]):
             self.write(self._late(row))
             return found[row.key]
         except sqlite3.Error as error:
-            raise self.error(
-                f"ledger {self.path}: a {self.noun} could not be written: {error}; is the disk full?"
-            ) from None
+            raise self.error(f"ledger {self.path}: a {self.noun} could not be written: {error}; is the disk full?") from None
         return row
 
     def _late(self, row: Row) -> Row:

@@ -99,7 +99,9 @@ def test_a_file_of_an_earlier_version_opens_and_is_gone_on_with(tmp_path):
         db.executescript(OLD.read_text())
     db.close()
     ledger = Ledger(tmp_path / "old", "x")
-    keys = [request_key("chat/completions", "m", "translate-1", "{}", 1, [{"role": "user", "content": text}]) for text in "ab"]
+    keys = [
+        request_key("chat/completions", "m", "translate-1", "{}", 1, [{"role": "user", "content": text}]) for text in "ab"
+    ]
     found = ledger.find(keys)
     assert [found[key].status for key in keys] == [ANSWERED, CUT_OFF]
     assert ledger.spent("rows") == Spent(calls=2, failed=1, tokens_in=3, tokens_out=5, usd=0.5, unpriced=1)
