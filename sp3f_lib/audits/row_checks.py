@@ -26,8 +26,8 @@ _NO_QUESTION = "Selesaikan soal matematika berikut."
 _SENTENCE = re.compile(r"(?<=[.!?؟।॥])\s+|(?<=[。！？])|\n+")
 
 
-def confusion(rows: list[dict], seed: int = 0, damaged: int | None = None) -> pd.DataFrame:
-    """One row for each language, damage and part: `rows`, how many are `dropped`, and the `reasons` with their numbers.
+def judged(rows: list[dict], seed: int = 0, damaged: int | None = None) -> pd.DataFrame:
+    """One line for each row, as it is and damaged in each way: lang, damage, part, and the `reason` why it is dropped, or None.
 
     The damage NONE is the good rows themselves. Rows that are dropped as they are are not damaged, nor those that a damage does not
     change (no number, one sentence). `damaged`: only so many, drawn at random.
@@ -44,20 +44,18 @@ def confusion(rows: list[dict], seed: int = 0, damaged: int | None = None) -> pd
             broken = [bad for row in kept if (bad := damage_row(row, damage, part, kept, rng))]
             found += [(row["extra_info"]["lang"], damage, part, suspects.fault_of(row)) for row in broken]
     table = pd.DataFrame(found, columns=["lang", "damage", "part", "fault"])
-    table["reason"] = [fault.reason if fault else None for fault in table["fault"]]
-    groups = table.groupby(["lang", "damage", "part"], sort=False)["reason"]
-    return groups.agg(
+    return table.assign(reason=[fault.reason if fault else None for fault in table.pop("fault")])
+
+
+def confusion(lines: pd.DataFrame, by: tuple[str, ...] = ("damage", "part")) -> pd.DataFrame:
+    """Of the lines of `judged`, by columns: `rows`, how many are `dropped`, in `percent`, and the `reasons` with their numbers."""
+    found = lines.groupby(list(by), sort=False)["reason"].agg(
         rows="size",
         dropped="count",
         reasons=lambda given: ", ".join(f"{reason} {count}" for reason, count in given.value_counts().items()),
-    ).reset_index()
-
-
-def totals(table: pd.DataFrame) -> pd.DataFrame:
-    """Over all languages, for each damage and part (and each named level of the index): rows, and `dropped` in percent."""
-    levels = [name for name in table.index.names if name]
-    sums = table.groupby([*levels, "damage", "part"], sort=False)[["rows", "dropped"]].sum()
-    return sums.assign(percent=lambda found: (100 * found.dropped / found.rows).round(1))
+    )
+    found.insert(2, "percent", (100 * found.dropped / found.rows).round(1))
+    return found
 
 
 def damage_some(rows: list[dict], every: int, seed: int = 0) -> list[dict]:

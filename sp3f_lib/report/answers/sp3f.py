@@ -40,13 +40,14 @@ def data(counts: pd.DataFrame, checked: pd.DataFrame, translated: pd.DataFrame, 
     """01: how many problems, whether splits share one, what the rewards say of the solutions, and how good the checks of rows are.
 
     `counts`: a line a row with regime, split, lang, problem; `checked`: scored solutions with regime, accuracy, fidelity;
-    `translated`: `losses` of the lab's model by language; `damaged`: a table of `row_checks.confusion`.
+    `translated`: `losses` of the lab's model by language; `damaged`: lines of `row_checks.judged`.
 
     >>> rows = [("warm", split, "sw", f"{split} {k}") for split in ("sft", "rl", "eval") for k in range(1200)]
     >>> counts = pd.DataFrame(rows, columns=["regime", "split", "lang", "problem"])
     >>> checked = pd.DataFrame({"regime": "warm", "accuracy": [1.0] * 4, "fidelity": [1, 1, 1, 0.0]})
     >>> translated = pd.DataFrame({"kept": [9, 10], "format": [1, 0], "lost": [0.1, 0.0]}, index=["de", "sw"])
-    >>> damaged = pd.DataFrame({"damage": ["nothing", "number changed"], "rows": [200, 40], "dropped": [1, 39]})
+    >>> reasons = ["box"] + [None] * 200 + ["box"] * 39
+    >>> damaged = pd.DataFrame({"damage": ["nothing"] * 200 + ["number changed"] * 40, "reason": reasons})
     >>> print(*data(counts, checked, translated, damaged), sep="\\n")
     warm: 1,200 problems for SFT, 1,200 for RL, 1,200 for the evaluation, in Swahili; no problem is in two splits. The rewards \
 accept 100.0 % of 4 translated solutions as right, 75.0 % as in their language.
@@ -77,12 +78,11 @@ def _translated(table: pd.DataFrame) -> str:
     )
 
 
-def _damaged(table: pd.DataFrame) -> str:
-    good = table.damage == NONE
-    (rows, dropped), (broken, found) = (table[part][["rows", "dropped"]].sum() for part in (good, ~good))
+def _damaged(lines: pd.DataFrame) -> str:
+    good, bad = lines.reason[lines.damage == NONE].notna(), lines.reason[lines.damage != NONE].notna()
     return (
-        f"The checks drop {dropped:,} of {rows:,} good rows ({100 * dropped / rows:.1f} %), "
-        f"and find {found:,} of {broken:,} damaged ones ({100 * found / broken:.1f} %)."
+        f"The checks drop {good.sum():,} of {len(good):,} good rows ({100 * good.mean():.1f} %), "
+        f"and find {bad.sum():,} of {len(bad):,} damaged ones ({100 * bad.mean():.1f} %)."
     )
 
 
