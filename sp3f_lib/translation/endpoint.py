@@ -160,7 +160,7 @@ def call_of(request: Request, settings: Translate, run: str, status: str, text: 
 
 def _ours(said) -> str:
     """The judges' words about an endpoint, with our section's name."""
-    text = str(said).replace("judge 'api'", "translate.name: api").replace("judge.", "translate.")
+    text = str(said).replace("the judge 'api'", "translate.name: api").replace("judge.", "translate.")
     return (
         text.replace("gave no verdict", "got no reply").replace("Every verdict", "Every reply").replace("the judge's", "the")
     )
