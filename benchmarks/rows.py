@@ -119,10 +119,11 @@ def stage(problems: list, folder: Path) -> None:
         os.sched_setaffinity(0, {cores[0]})
         os.environ["LLM_API_URL"] = endpoint.url
         make_rows(profile, source, list(TARGETS), folder / "warm", limit=20)
+        before = sum(endpoint.stats()["paid"])
         clock, cpu = time.perf_counter(), time.process_time()
         make_rows(profile, source, list(TARGETS), folder / "out")
         clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
-        calls = sum(endpoint.stats()["paid"])
+        calls = sum(endpoint.stats()["paid"]) - before
     best = calls / CONCURRENCY * LATENCY
     print(
         f"{len(problems)} problems x {len(TARGETS)} languages, {calls} calls of {LATENCY} s, {CONCURRENCY} at once: {clock:.1f} s"
