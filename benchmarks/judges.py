@@ -2,7 +2,7 @@
 
     python benchmarks/judges.py
 
-The server (tests/judges/fault_server.py) runs on one core and the client on another. 1,792 comparisons are one step of SP3F: 32
+The server (tests/serving.py) runs on one core and the client on another. 1,792 comparisons are one step of SP3F: 32
 prompts x 56. What is timed is `compare`, with its connections and its ledger on disk; imports are not, a few comparisons go
 before. The authors' loop is simulated: bursts of 1,024 `chat.completions.create` and a sleep of ten seconds between two.
 """
@@ -26,7 +26,7 @@ GOALS = {"ratio": 1.15, "rate": 300}
 def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     load = os.getloadavg()[0]
-    server = runpy.run_path(str(ROOT / "tests" / "judges" / "fault_server.py"))["FaultServer"]
+    server = runpy.run_path(str(ROOT / "tests" / "serving.py"))["FakeJudge"]
     os.environ |= {"LLM_API_KEY": "any", "NO_PROXY": "127.0.0.1"}
     with tempfile.TemporaryDirectory(dir=ROOT) as folder, server("--latency", LATENCY) as slow, server() as fast:
         for process in (slow.process.pid, fast.process.pid):

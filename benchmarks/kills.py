@@ -8,7 +8,7 @@ to 1.0 of an even share of those that are left (a little less, so that the run d
 because the machine may be busy with other things; then comes a random part of a step. Every third kill waits for the next
 checkpoint that is being written and comes a few milliseconds into it.
 
-GRPO asks a paid judge: tests/judges/fault_server.py without faults, which counts what it answers. What was asked and is not in the
+GRPO asks a paid judge: tests/serving.py without faults, which counts what it answers. What was asked and is not in the
 ledger after a kill was in flight, and is asked again; nothing else may be.
 """
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    server = runpy.run_path(str(ROOT / "tests" / "judges" / "fault_server.py"))["FaultServer"]
+    server = runpy.run_path(str(ROOT / "tests" / "serving.py"))["FakeJudge"]
     with tempfile.TemporaryDirectory() as name, server("--latency", 0.02) as one, server("--latency", 0.02) as other:
         folder = Path(name)
         subprocess.run([sys.executable, __file__, CHILD, "prepare", options.stage, name], check=True, env=environment(""))

@@ -4,7 +4,7 @@
 
 The checks are timed on one core, in CPU seconds beside those of the clock, because others may be at work on the machine;
 memory is that of the process after a tenth of the rows and at the end. The endpoint
-(tests/translation/translator_server.py) answers after 0.2 s and runs on another core; what is timed is the whole stage:
+(tests/serving.py) answers after 0.2 s and runs on another core; what is timed is the whole stage:
 requests, ledger, checks, files. Translations are word by word (tests/translation/words.py).
 """
 
@@ -109,7 +109,7 @@ def stage(problems: list, folder: Path) -> None:
     lines = [{"id": one.id, "question": one.question, "solution": one.solution, "answer": one.answer} for one in problems]
     source = folder / "problems.jsonl"
     source.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    server = runpy.run_path(str(ROOT / "tests" / "translation" / "translator_server.py"))["TranslatorServer"]
+    server = runpy.run_path(str(ROOT / "tests" / "serving.py"))["FakeTranslator"]
     os.environ |= {"LLM_API_KEY": "any", "NO_PROXY": "127.0.0.1"}
     given = {"model": "m", "ledger": str(folder / "ledger.sqlite"), "concurrency": CONCURRENCY}
     profile = load_profile("lab", {f"translate.{name}": value for name, value in given.items()})
@@ -119,10 +119,11 @@ def stage(problems: list, folder: Path) -> None:
         os.sched_setaffinity(0, {cores[0]})
         os.environ["LLM_API_URL"] = endpoint.url
         make_rows(profile, source, list(TARGETS), folder / "warm", limit=20)
+        before = sum(endpoint.stats()["paid"])
         clock, cpu = time.perf_counter(), time.process_time()
         make_rows(profile, source, list(TARGETS), folder / "out")
         clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
-        calls = sum(endpoint.stats()["paid"])
+        calls = sum(endpoint.stats()["paid"]) - before
     best = calls / CONCURRENCY * LATENCY
     print(
         f"{len(problems)} problems x {len(TARGETS)} languages, {calls} calls of {LATENCY} s, {CONCURRENCY} at once: {clock:.1f} s"

@@ -5,7 +5,7 @@
 
 - step: our trainer and TRL's GRPOTrainer with the same four rewards take turns, ten steps each, on the lab's settings.
 - levers: what each of the things that make a step quicker on a CPU is worth, each taken away alone.
-- overlap: a judge with latency (tests/judges/fault_server.py), asked when all completions are there or part by part.
+- overlap: a judge with latency (tests/serving.py), asked when all completions are there or part by part.
 - size: time and memory of a step against completion length and group size, each in a process of its own.
 - growth: memory over many steps of one run.
 - gpu: tokens a second of generation and training for a Qwen2.5-like model of 0.5B parameters, made from its configuration.
@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SERVER = REPOSITORY / "tests" / "judges" / "fault_server.py"
+SERVER = REPOSITORY / "tests" / "serving.py"
 CHILD = "--child"
 
 
@@ -104,7 +104,7 @@ def overlap(steps: int = 5) -> None:
     generation, loss = free["generation"], free["step"] - free["generation"]
     for latency in (0.2, 0.5, 1.0):
         server = subprocess.Popen(
-            [sys.executable, str(SERVER), "--latency", str(latency)],
+            [sys.executable, str(SERVER), "judges/fake_judge.py", "--latency", str(latency)],
             stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True,
         )  # fmt: skip
         address = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"

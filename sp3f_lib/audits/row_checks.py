@@ -6,7 +6,7 @@ question or the solution: one number changed, one sentence dropped, the text of 
 
 import random
 import re
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,7 @@ from sp3f_lib.data.schema import make_row, read_json_lines
 from sp3f_lib.data.sources import lab_rows
 from sp3f_lib.data.suspects import Suspects
 from sp3f_lib.data.texts import PARTS
-from sp3f_lib.lab.problems import sample_problems
+from sp3f_lib.lab.problems import lab_languages, sample_problems
 from sp3f_lib.rewards.calculations import reference_answer
 
 DAMAGES = ("number changed", "sentence dropped", "another problem's", "left in English")
@@ -26,8 +26,8 @@ _NO_QUESTION = "Selesaikan soal matematika berikut."
 _SENTENCE = re.compile(r"(?<=[.!?؟।॥])\s+|(?<=[。！？])|\n+")
 
 
-def confusion(rows: list[dict], seed: int = 0, damaged: int | None = None) -> pd.DataFrame:
-    """One row for each language, damage and part: `rows`, how many are `dropped`, and the `reasons` with their numbers.
+def judged(rows: list[dict], seed: int = 0, damaged: int | None = None) -> pd.DataFrame:
+    """One line for each row, as it is and damaged in each way: lang, damage, part, and the `reason` why it is dropped, or None.
 
     The damage NONE is the good rows themselves. Rows that are dropped as they are are not damaged, nor those that a damage does not
     change (no number, one sentence). `damaged`: only so many, drawn at random.
@@ -44,13 +44,26 @@ def confusion(rows: list[dict], seed: int = 0, damaged: int | None = None) -> pd
             broken = [bad for row in kept if (bad := damage_row(row, damage, part, kept, rng))]
             found += [(row["extra_info"]["lang"], damage, part, suspects.fault_of(row)) for row in broken]
     table = pd.DataFrame(found, columns=["lang", "damage", "part", "fault"])
-    table["reason"] = [fault.reason if fault else None for fault in table["fault"]]
-    groups = table.groupby(["lang", "damage", "part"], sort=False)["reason"]
-    return groups.agg(
+    return table.assign(reason=[fault.reason if fault else None for fault in table.pop("fault")])
+
+
+def confusion(lines: pd.DataFrame, by: tuple[str, ...] = ("damage", "part")) -> pd.DataFrame:
+    """Of the lines of `judged`, by columns: `rows`, how many are `dropped`, in `percent`, and the `reasons` with their numbers."""
+    found = lines.groupby(list(by), sort=False)["reason"].agg(
         rows="size",
         dropped="count",
         reasons=lambda given: ", ".join(f"{reason} {count}" for reason, count in given.value_counts().items()),
-    ).reset_index()
+    )
+    found.insert(2, "percent", (100 * found.dropped / found.rows).round(1))
+    return found
+
+
+def damage_some(rows: list[dict], every: int, seed: int = 0) -> list[dict]:
+    """The rows, each `every`-th of them damaged, each time in the next way."""
+    rng, ways = random.Random(seed), cycle([(damage, part) for damage in DAMAGES for part in PARTS])
+    return [
+        (damage_row(row, *next(ways), rows, rng) or row) if number % every == 0 else row for number, row in enumerate(rows)
+    ]
 
 
 def damage_row(row: dict, damage: str, part: str, rows: list[dict], rng: random.Random) -> dict | None:
@@ -105,6 +118,17 @@ def _without_sentence(text: str, rng: random.Random) -> str | None:
         return None
     chosen = rng.choice(telling)
     return "".join(part for number, part in enumerate(parts) if number != chosen)
+
+
+def good_rows(folder: Path | None = None, problems: int = 30) -> dict[str, list[dict]]:
+    """Translations that the checks should believe, by who made them: so many of the lab's in each language, and those of `folder`,
+    which holds the public sets `mgsm`, `gsm8k`, `gsm8k_translated` and `sp3f_judge_grounding`."""
+    found = {"lab": lab_translations(lab_languages(), problems)}
+    if folder:
+        found["MGSM, by people"] = mgsm_questions(folder)
+        found["GSM8K, by a machine"] = [row for lang in ("de", "es", "fr", "ru") for row in machine_questions(folder, lang)]
+        found["solutions, by the SP3F authors"] = authors_solutions(folder)
+    return found
 
 
 def mgsm_questions(folder: Path | None, languages: tuple[str, ...] = MGSM_LANGUAGES) -> list[dict]:

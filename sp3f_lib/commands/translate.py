@@ -34,8 +34,7 @@ def translate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="rows, tokens, USD, hours; asks nobody")] = False,
 ) -> None:
     """Translate problems and their solutions into rows, checked, for `--source rows`."""
-    from sp3f_lib.translation.batch import BatchTranslator
-    from sp3f_lib.translation.make import make_rows, open_ledger, plan
+    from sp3f_lib.translation.make import make_rows, plan
 
     # `--languages sw bn te`: click gives the first to the option, the others to the arguments.
     wanted = [code for one in [*(languages or []), *(more or [])] for code in one.replace(",", " ").split()]
@@ -47,8 +46,5 @@ def translate(
         return
     if out is None:
         raise ProfileError("--out: name the folder that the rows are written to")
-    translator = None
-    if batch_out or batch_in:
-        translator = BatchTranslator(resolved.translate, open_ledger(resolved.translate), str(out), batch_out, batch_in)
-    make_rows(resolved, problems, wanted, out, limit, translator)
+    make_rows(resolved, problems, wanted, out, limit, (batch_out, batch_in))
     say_done(out)

@@ -59,12 +59,12 @@ def _problems(folder: Path | None) -> list[Problem]:
         paths = next((found for place in places if (found := sorted(place.glob("*.json")))), [])
         if not paths:
             raise RowError(f"{folder}: there is no .json file of DeepScaleR in it, nor in train/ or deepscaler/train/")
-    found: dict[str, Problem] = {}
+    found: dict[str, Problem] = {}  # by question: no problem of two files is in two splits
     for path in paths:
         problems, left = read_problems(path, must=False)
         if left.rows:
             print(f"data: {len(left.rows)} rows of {path} are left out\n{left}", flush=True)
-        found |= {problem.id: problem for problem in problems}
+        found |= {problem.question: problem for problem in problems}
     if not found:
         raise RowError(f"{folder or DEEPSCALER}: no problem can be used")
     return list(found.values())

@@ -28,9 +28,10 @@ from sp3f_lib.rewards.answers import answers_equal, check_gold, extract_answer
 from sp3f_lib.rewards.calculations import reference_answer
 
 NO_QUESTION, NO_SOLUTION, NO_ANSWER = "no question", "no solution", "no answer"
-SEVERAL, TWICE, NOT_COMPARABLE, OTHER_ANSWER = (
+SEVERAL, TWICE, SAME, NOT_COMPARABLE, OTHER_ANSWER = (
     "several answers",
     "id there twice",
+    "question there twice",
     "answer that nothing can equal",
     "solution ends in another answer",
 )
@@ -86,18 +87,21 @@ def read_problems(path: Path, limit: int | None = None, must: bool = True) -> tu
 
     `RowError` if the file cannot be read, or, unless not `must`, if no problem in it can be used.
     """
-    path, found, left = Path(path), {}, Left()
+    path, found, left, questions = Path(path), {}, Left(), set()
     for number, item in enumerate(_items(path)):
         if limit is not None and len(found) >= limit:
             break
         place = f"{path.name}, row {number}"
         reason, problem = _problem(item, path.stem, place)
-        if problem and problem.id in found:
+        if problem and problem.question in questions:
+            reason = SAME  # under two ids it could come into two splits
+        elif problem and problem.id in found:
             reason = TWICE
         if reason:
             left.add(reason, len(str(_first(item, "question", "problem", "query") or "")), place)
         else:
             found[problem.id] = problem
+            questions.add(problem.question)
     if must and not found:
         raise RowError(f"{path}: no problem can be used\n{left}")
     return list(found.values()), left
@@ -126,7 +130,7 @@ def _items(path: Path) -> list[dict]:
 
 def _problem(item: dict, stem: str, place: str) -> tuple[str | None, Problem | None]:
     """(why it cannot be used, the problem)."""
-    info, model = item.get("extra_info") or {}, item.get("reward_model") or {}
+    info, model = (item[name] if isinstance(item.get(name), dict) else {} for name in ("extra_info", "reward_model"))
     if info.get("lang", "en") != "en":
         raise RowError(f"{place}: is in {info['lang']!r}; problems are translated from English")
     question = _first(item, "question", "problem", "query")

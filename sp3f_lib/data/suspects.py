@@ -2,12 +2,12 @@
 
     rows = sift(rows, "rows/sft.parquet", max_suspect=0.02)       what is left, or RowError naming file, language and reason
 
-The rows go by once, in any number: what is kept of a row without a fault are eleven bytes.
+The rows go by once, in any number: what is kept of a row without a fault are some thirty bytes.
 """
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -111,14 +111,17 @@ def sift(rows: list[dict], where: str | Path, max_suspect: float | None) -> list
     return [row for number, row in enumerate(rows) if number not in doubted]
 
 
-def find_suspects(rows: list[dict], where: str | Path, max_suspect: float) -> dict[int, Fault]:
-    """The faults by the number of the row, told in a table; `RowError` if there are too many."""
+def find_suspects(rows: Iterable[dict], where: str | Path, max_suspect: float) -> dict[int, Fault]:
+    """The faults by the number of the row, told in a table; `RowError` if there are too many.
+
+    `rows` go by once: with `stream(path)` a file of any size is checked in constant memory.
+    """
     suspects = Suspects()
     for row in rows:
         suspects.see(row)
     found = suspects.settle()
     if found.faults:
-        told = f"{len(found.faults)} of {len(rows)} rows are not what they should be"
+        told = f"{len(found.faults)} of {found.rows.total()} rows are not what they should be"
         print(f"data: {where}: {told}\n{found.table()}", flush=True)
     refuse(found, where, max_suspect)
     return found.faults
@@ -137,14 +140,6 @@ def refuse(found: Findings, where: str | Path, max_suspect: float) -> None:
     if sum(counts.get(one, 0) for one in _BY_POSITION) > max_suspect * found.rows[worst]:
         told += "; question, solution and answer do not belong together (was the file put together by row number?)"
     raise RowError(f"{where}: {told}. data.max_suspect is {max_suspect:g}; mend the file, or raise it to drop these rows")
-
-
-def inspect_file(path: Path) -> Findings:
-    """The same for a parquet file of any size, in constant memory."""
-    suspects = Suspects()
-    for row in stream(path):
-        suspects.see(row)
-    return suspects.settle()
 
 
 def stream(path: Path) -> Iterator[dict]:

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 
 from sp3f_lib.endpoint.client import JudgeError, check_libraries
-from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, FAILED, REFUSED, Call, Ledger
+from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, REFUSED, Call, Ledger
 from sp3f_lib.endpoint.loop import wait_for
+from sp3f_lib.endpoint.store import FAILED
 from sp3f_lib.endpoint.transport import Reply, RequestError, Transport, longest_reply
 from sp3f_lib.judges.api import Health
 from sp3f_lib.judges.base import BudgetError
@@ -159,7 +160,7 @@ def call_of(request: Request, settings: Translate, run: str, status: str, text: 
 
 def _ours(said) -> str:
     """The judges' words about an endpoint, with our section's name."""
-    text = str(said).replace("judge 'api'", "translate.name: api").replace("judge.", "translate.")
+    text = str(said).replace("the judge 'api'", "translate.name: api").replace("judge.", "translate.")
     return (
         text.replace("gave no verdict", "got no reply").replace("Every verdict", "Every reply").replace("the judge's", "the")
     )

@@ -1,8 +1,7 @@
 r"""Flags: what a judge and a solver make of the rows that were kept. They are columns, and never drop a row by themselves.
 
-    translate.judge=true         the translator's model reads English and translation and gives 1 to 5; unreadable: no
-    verdict (None) translate.solver=NAME        can that model get the answer from the translated question, and from the
-    English one?
+    translate.judge=true      the translator's model reads English and translation and gives 1 to 5; unreadable: no verdict (None)
+    translate.solver=NAME     can that model get the answer from the translated question, and from the English one?
 
 A judge that made the translation likes it, and a solver knows some languages better than others: so its answers in a
 language count beside those to the same questions in English, and both are numbers to look at, not to filter by.
@@ -12,7 +11,8 @@ import json
 import re
 from collections.abc import Iterable
 
-from sp3f_lib.endpoint.ledger import ANSWERED, Call, Ledger, request_key
+from sp3f_lib.endpoint.ledger import ANSWERED, Call, Ledger
+from sp3f_lib.endpoint.store import request_key
 from sp3f_lib.languages import get_language
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.rewards.answers import extract_answer, is_correct
@@ -21,7 +21,7 @@ from sp3f_lib.translation.requests import ENDPOINT, Request, sampling
 from sp3f_lib.translation.stage import Kept
 
 JUDGE, SOLVER = "judge-1", "solve-1"
-_ASK = r"""An English problem with its solution, and their translation into {name}. How good is the translation?
+ASK = r"""An English problem with its solution, and their translation into {name}. How good is the translation?
 
 5: everything is said, and said as a teacher who speaks {name} would; 4: small slips of style; 3: understandable, but clumsy or
 with a wrong term; 2: a sentence says something else; 1: it is no translation.
@@ -103,7 +103,7 @@ def _answers(requests: Iterable[Request], settings: Translate, ledger: Ledger, r
 
 def _judged(kept: list[Kept], settings: Translate) -> Iterable[Request]:
     for one in kept:
-        text = _ASK.format(
+        text = ASK.format(
             name=get_language(one.lang).name, question=one.problem.question, solution=one.problem.text,
             translated_question=one.question, translated=one.solution,
         )  # fmt: skip

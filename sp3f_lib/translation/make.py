@@ -10,6 +10,7 @@ from sp3f_lib.endpoint.ledger import Ledger
 from sp3f_lib.profiles import Profile
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.runs import StageError
+from sp3f_lib.translation.batch import BatchTranslator
 from sp3f_lib.translation.endpoint import EndpointTranslator
 from sp3f_lib.translation.flags import flags, summary
 from sp3f_lib.translation.forecast import forecast
@@ -21,15 +22,24 @@ WORK = ".work"
 
 
 def make_rows(
-    profile: Profile, source: Path, languages: list[str], out: Path, limit: int | None = None, translator=None
+    profile: Profile,
+    source: Path,
+    languages: list[str],
+    out: Path,
+    limit: int | None = None,
+    batch: tuple[Path | None, Path | None] = (None, None),
+    translator=None,
 ) -> Results:
-    """Translates the problems of `source` into `out`: the same command goes on where a killed one was. Returns what came of it."""
+    """Translates the problems of `source` into `out`: the same command goes on where a killed one was. Returns what came of it.
+
+    `batch`: the files of requests and of replies, for a provider's batch interface. `translator`: in place of the profile's.
+    """
     settings, codes = profile.translate, check_languages(languages)
     problems, left = read_problems(source, limit)
     _tell(source, problems, left)
     out = Path(out)
     with _alone(out):
-        translator = translator or make_translator(profile, out)
+        translator = translator or make_translator(profile, out, *batch)
         print(f"translate: {forecast(settings, problems, codes)}", flush=True)
         results = translate(problems, codes, translator, settings)
         found = flags(results.kept, settings, open_ledger(settings), str(out)) if settings.judge or settings.solver else {}
@@ -51,13 +61,17 @@ def plan(profile: Profile, source: Path, languages: list[str], limit: int | None
     return str(forecast(profile.translate, problems, check_languages(languages)))
 
 
-def make_translator(profile: Profile, out: Path):
-    """The translator that the section `translate` names."""
+def make_translator(profile: Profile, out: Path, outbox: Path | None = None, inbox: Path | None = None):
+    """The translator that the section `translate` names, by batches if a file is given for one."""
     settings = profile.translate
     if not settings.model:
         raise StageError(
             "translate: who translates? --set translate.model=NAME (at LLM_API_URL), or translate.name=local and a directory"
         )
+    if outbox or inbox:
+        if settings.name != "api":
+            raise StageError(f"translate: batches are for an endpoint; translate.name is {settings.name!r}")
+        return BatchTranslator(settings, open_ledger(settings), str(out), outbox, inbox)
     if settings.name != "api":
         from sp3f_lib.translation.local import LocalTranslator
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from sp3f_lib.data.english import Problem
-from sp3f_lib.endpoint.ledger import request_key
+from sp3f_lib.endpoint.store import request_key
 from sp3f_lib.languages import get_language
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.translation.masks import MaskError, mask, unmask

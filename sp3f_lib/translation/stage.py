@@ -9,16 +9,17 @@ Everything follows from problems, settings and replies alone: a run that was kil
 one that was not.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field, replace
 
 from sp3f_lib.data.checks import look
 from sp3f_lib.data.english import Problem, with_box
-from sp3f_lib.data.lengths import Look, Usuals, late_fault
+from sp3f_lib.data.lengths import Look, Usual, Usuals, late_fault
 from sp3f_lib.data.numbers import ascii_digits
 from sp3f_lib.data.texts import Fault, Texts
 from sp3f_lib.data.vocabulary import Vocabulary, believe
-from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, FAILED, REFUSED, Call
+from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, REFUSED, Call
+from sp3f_lib.endpoint.store import FAILED
 from sp3f_lib.languages import get_language
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.rewards.detector import covered
@@ -118,30 +119,44 @@ def translate(problems: list[Problem], languages: tuple[str, ...], translator, s
 def _ask(requests: list[Request], translator, settings: Translate, first: bool) -> list[Candidate]:
     """The candidates of one round, in the order of the requests."""
     found: dict[str, Candidate] = {}
-    tried, failed = Counter(), Counter()
+    doubt = _Doubt(requests if first else [], settings)
 
     def seen(request: Request, call: Call) -> None:
-        found[request.key] = one = check(request, call, settings)
-        lang = request.lang
-        tried[lang] += 1
-        if one.found.fault:
-            failed[lang, one.found.fault.reason] += 1
-        if first and tried[lang] >= _GIVE_UP_FROM:
-            _give_up(lang, tried[lang], failed, settings)
+        found[request.key] = check(request, call, settings)
+        doubt.look(request.lang, found)
 
     translator.ask(requests, seen)
     return [found[request.key] for request in requests]
 
 
-def _give_up(lang: str, tried: int, failed: Counter, settings: Translate) -> None:
-    """`StageError` if hardly anything in a language passes: whoever answers in another language would be paid for nothing."""
-    reasons = Counter({reason: count for (one, reason), count in failed.items() if one == lang})
-    if reasons.total() > settings.give_up * tried:
-        told = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
-        raise StageError(
-            f"translate: {reasons.total()} of the first {tried} translations into {lang!r} cannot be used ({told}). Every reply is "
-            f"kept. Does {settings.model} know the language? Another model, or translate.give_up=1 to go on all the same"
-        )
+class _Doubt:
+    """Stops when hardly anything in a language passes: whoever answers in another language would be paid for nothing.
+
+    What counts is the order of the requests, not that of the replies, so that a run which goes on stops where another would.
+    """
+
+    def __init__(self, requests: list[Request], settings: Translate):
+        self._settings = settings
+        self._waiting: dict[str, deque[str]] = defaultdict(deque)
+        self._tried: Counter[str] = Counter()
+        self._failed: dict[str, Counter[str]] = defaultdict(Counter)
+        for request in requests:
+            self._waiting[request.lang].append(request.key)
+
+    def look(self, lang: str, found: dict[str, Candidate]) -> None:
+        """`StageError` if too many of the first candidates in a language cannot be used."""
+        waiting, failed = self._waiting[lang], self._failed[lang]
+        while waiting and waiting[0] in found:
+            fault = found[waiting.popleft()].found.fault
+            self._tried[lang] += 1
+            failed.update([fault.reason] if fault else [])
+            if self._tried[lang] >= _GIVE_UP_FROM and failed.total() > self._settings.give_up * self._tried[lang]:
+                told = ", ".join(f"{count} x {reason}" for reason, count in failed.most_common(3))
+                raise StageError(
+                    f"translate: {failed.total()} of the first {self._tried[lang]} translations into {lang!r} cannot be used "
+                    f"({told}). Every reply is kept. Does {self._settings.model} know the language? Another model, or "
+                    "translate.give_up=1 to go on all the same"
+                )
 
 
 def check(request: Request, call: Call, settings: Translate) -> Candidate:
@@ -178,7 +193,7 @@ def _second_look(one: Candidate, words: Vocabulary) -> Candidate:
     return one
 
 
-def _usual(tries: list[Candidate]):
+def _usual(tries: list[Candidate]) -> dict[tuple[str, str], Usual]:
     usuals = Usuals()
     for one in tries:
         usuals.add(one.request.lang, one.found)

@@ -12,7 +12,7 @@ from sp3f_lib.audits.judge_file import judge_file, read_pairs, summary
 from sp3f_lib.data.schema import RowError
 from sp3f_lib.profiles.judge_section import Judge as Settings
 
-from ..judges.fault_server import FaultServer
+from ..serving import FakeJudge
 from ..toy import REPOSITORY
 
 RIGHT = r"5 + 3 = 8. 8 - 4 = 4. \boxed{4}"
@@ -98,7 +98,7 @@ def command(folder: Path, server: str, *more: str) -> subprocess.CompletedProces
 def test_the_command_asks_once_and_a_second_run_costs_nothing(tmp_path):
     write(tmp_path / "pairs.jsonl", *(LINE | {"question": f"question {k}"} for k in range(20)))
     asked = ["judge", "pairs.jsonl", "--judge", "api", "--level", "solution", "--set", "judge.model=gpt-4o-mini"]
-    with FaultServer() as server:
+    with FakeJudge() as server:
         first, second = (command(tmp_path, server.url, *asked) for _ in range(2))
     # 900 tokens in and 150 out at 0.15 and 0.60 USD per million: 0.000225 USD a call.
     assert (

@@ -12,6 +12,7 @@ from sp3f_lib.data.english import (
     NO_SOLUTION,
     NOT_COMPARABLE,
     OTHER_ANSWER,
+    SAME,
     SEVERAL,
     TWICE,
     Problem,
@@ -69,11 +70,13 @@ def test_without_an_id_a_problem_is_known_by_its_question_not_by_its_place(tmp_p
         (MATH | {"answer": ["5", "6"]}, SEVERAL),
         (MATH | {"answer": r"\frac{1}{2"}, NOT_COMPARABLE),
         (MATH | {"answer": "6"}, OTHER_ANSWER),
-        (GSM8K, TWICE),
+        (MATH | {"id": "a"}, TWICE),
+        (GSM8K | {"id": "b"}, SAME),
+        (GSM8K | {"extra_info": "none", "reward_model": None}, SAME),
     ],
 )
 def test_what_cannot_be_used_is_left_out_named_and_counted(tmp_path, item, reason):
-    problems, left = read_problems(write(tmp_path / "p.jsonl", [GSM8K, item]))
+    problems, left = read_problems(write(tmp_path / "p.jsonl", [GSM8K | {"id": "a"}, item]))
     assert len(problems) == 1
     assert [why for _, why in left.rows] == [reason]
     assert str(left) == f"  1 x {reason}, first: p.jsonl, row 1"

@@ -10,7 +10,7 @@ from sp3f_lib.audits.row_checks import damage_row, lab_translations
 from sp3f_lib.commands import main
 from sp3f_lib.data.schema import RowError, write_rows
 from sp3f_lib.data.sources import load_splits
-from sp3f_lib.data.suspects import Suspects, inspect_file, sift
+from sp3f_lib.data.suspects import find_suspects, sift, stream
 from sp3f_lib.languages import closing_sentence
 from sp3f_lib.profiles.sections import Data
 
@@ -94,13 +94,11 @@ def test_a_file_whose_questions_or_answers_are_in_another_order_is_refused(rows)
 def test_a_file_of_any_size_is_inspected_with_the_same_result(rows, tmp_path):
     given = [lost(row) if number % 50 == 3 else row for number, row in enumerate(rows)]
     pd.DataFrame(given * 6).to_parquet(tmp_path / "many.parquet")  # more than one batch
-    found = inspect_file(tmp_path / "many.parquet")
-    suspects = Suspects()
-    for row in given * 6:
-        suspects.see(row)
-    assert found.faults == suspects.settle().faults
-    assert set(found.faults) == {number for number in range(1200) if number % 200 % 50 == 3}
-    assert found.share("sw") == 4 / 100
+    found = find_suspects(stream(tmp_path / "many.parquet"), "many", 0.04)
+    assert found == find_suspects(given * 6, "many", 0.04)
+    assert set(found) == {number for number in range(1200) if number % 200 % 50 == 3}
+    with pytest.raises(RowError, match="4% of the rows in 'sw'"):
+        find_suspects(stream(tmp_path / "many.parquet"), "many", 0.03)
 
 
 # ---- through the sources

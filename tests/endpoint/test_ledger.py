@@ -1,10 +1,12 @@
 """The ledger of replies: found by key, failures asked again, one of two answers counts, and files that cannot be used."""
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 
-from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, FAILED, Call, Ledger, request_key
+from sp3f_lib.endpoint.ledger import ANSWERED, CUT_OFF, Call, Ledger
+from sp3f_lib.endpoint.store import FAILED, Spent, request_key
 from sp3f_lib.runs import StageError
 
 
@@ -19,6 +21,10 @@ def call(key: str, status: str = ANSWERED, **changes) -> Call:
         "sampling": "s",
     }
     return Call(key, status, candidate=1, **given | changes)
+
+
+# A ledger that commit 1280966 wrote, as SQL: an answer, a failure, and a reply that was cut off after it.
+OLD = Path(__file__).with_name("old_replies.sql")
 
 
 @pytest.fixture
@@ -47,17 +53,18 @@ def test_a_failure_may_be_followed_by_an_answer_and_the_first_answer_counts(ledg
 def test_costs_are_those_of_one_run(ledger):
     ledger.write(call("a", run="one", tokens_in=3, tokens_out=5, usd=0.5))
     ledger.write(call("b", run="two", usd=None))
-    assert vars(ledger.spent("one")) == {"calls": 1, "failed": 0, "tokens_in": 3, "tokens_out": 5, "usd": 0.5}
-    assert ledger.spent("two").usd == 0
+    assert ledger.spent("one") == Spent(calls=1, tokens_in=3, tokens_out=5, usd=0.5)
+    assert ledger.spent("two") == Spent(calls=1, unpriced=1)
+    assert ledger.spent() == Spent(calls=2, tokens_in=3, tokens_out=5, usd=0.5, unpriced=1)
 
 
 def test_means_and_other_versions_of_a_prompt(ledger):
-    assert ledger.means("m", "p-1") is None
+    assert ledger.mean_costs("m", "p-1") is None
     for number in (2, 4):
         ledger.write(call(f"a{number}", tokens_in=number, tokens_out=10, seconds=1.0))
     ledger.write(call("b", prompt="p-0"))
     ledger.write(call("c", prompt="other-1"))
-    assert ledger.means("m", "p-1") == (3.0, 10.0, 1.0)
+    assert ledger.mean_costs("m", "p-1") == (3.0, 10.0, 1.0)
     assert ledger.other_prompts("p-1") == {"p-0": 1}
 
 
@@ -85,3 +92,21 @@ def test_a_full_disk_is_said(ledger):
         for number in range(2000):
             ledger.write(call(f"k{number}", text="x" * 1000))
     assert sqlite3.connect(ledger.path).execute("SELECT COUNT(*) FROM replies").fetchone()[0] < 2000
+
+
+def test_a_file_of_an_earlier_version_opens_and_is_gone_on_with(tmp_path):
+    with sqlite3.connect(tmp_path / "old") as db:
+        db.executescript(OLD.read_text())
+    db.close()
+    ledger = Ledger(tmp_path / "old", "x")
+    keys = [
+        request_key("chat/completions", "m", "translate-1", "{}", 1, [{"role": "user", "content": text}]) for text in "ab"
+    ]
+    found = ledger.find(keys)
+    assert [found[key].status for key in keys] == [ANSWERED, CUT_OFF]
+    assert ledger.spent("rows") == Spent(calls=2, failed=1, tokens_in=3, tokens_out=5, usd=0.5, unpriced=1)
+    assert ledger.mean_costs("m", "translate-0") == (3.0, 5.0, 1.5)
+    assert ledger.other_prompts("translate-1") == {"translate-0": 2}
+    assert ledger.write(call(keys[0], text="later")).text == "text a"
+    ledger.write(call("new"))
+    assert len(ledger.find(["new"])) == 1

@@ -16,7 +16,7 @@ from sp3f_lib.judges.score_prompt import parse_score
 from sp3f_lib.judges.spend import forecast
 from sp3f_lib.profiles.judge_section import Judge as Settings
 
-from .fault_server import FaultServer
+from ..serving import FakeJudge
 
 LINEUP = Lineup("How many?", ("one", "two", "three"), "the solution")
 SINGLE = Single("How many?", "one", "the solution")
@@ -186,7 +186,7 @@ def test_a_forecast_from_the_ledger_keeps_pairs_scores_and_rankings_apart():
 @pytest.fixture
 def server(monkeypatch):
     pytest.importorskip("openai")
-    with FaultServer() as server:
+    with FakeJudge() as server:
         monkeypatch.setenv("LLM_API_URL", server.url)
         monkeypatch.setenv("LLM_API_KEY", "sk-secret")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -10,8 +10,8 @@ from sp3f_lib.judges import BudgetError, JudgeError, Ledger, Pair, api, make_jud
 from sp3f_lib.judges.prompts import parse_verdict
 from sp3f_lib.profiles.judge_section import Judge as Settings
 
+from ..serving import FakeJudge
 from .asking import compare, questions
-from .fault_server import FaultServer
 
 pytest.importorskip("openai")
 # All that pass: hanging and dripping cost a time-out each.
@@ -27,7 +27,7 @@ def start(monkeypatch):
     servers = []
 
     def start(*options):
-        servers.append(FaultServer(*options))
+        servers.append(FakeJudge(*options))
         monkeypatch.setenv("LLM_API_URL", servers[-1].url)
         return servers[-1]
 

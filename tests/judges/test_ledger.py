@@ -16,13 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sp3f_lib.judges import JudgeError, Ledger, Pair, make_judge, prompts
-from sp3f_lib.judges.ledger import Entry, open_ledger, request_key
+from sp3f_lib.judges.ledger import Entry, Spent, open_ledger, request_key
 from sp3f_lib.profiles.judge_section import Judge as Settings
 
+from ..serving import FakeJudge
 from .asking import compare, questions
-from .fault_server import FaultServer
 
 KEY = "sk-a-very-secret-key"
+# A ledger that commit 1280966 wrote, as SQL: a verdict, a failure, and a refusal after it.
+OLD = Path(__file__).with_name("old_verdicts.sql")
 # A process that asks: path of the ledger, first question, last question, concurrency.
 CHILD = """
 import asyncio, sys
@@ -41,7 +43,7 @@ print(sum(v.preference is not None for v in verdicts), sum(v.replayed for v in v
 @pytest.fixture
 def server(monkeypatch):
     pytest.importorskip("openai")
-    with FaultServer("--latency", 0.005) as server:
+    with FakeJudge("--latency", 0.005) as server:
         monkeypatch.setenv("LLM_API_URL", server.url)
         monkeypatch.setenv("LLM_API_KEY", KEY)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -255,6 +257,23 @@ def test_more_keys_than_one_query_takes_are_found(tmp_path):
     for k in range(1300):
         ledger.write(entry(f"{k}"))
     assert len(ledger.find(f"{k}" for k in range(2000))) == 1300
+
+
+def test_a_file_of_an_earlier_version_opens_and_is_gone_on_with(tmp_path, monkeypatch):
+    with sqlite3.connect(tmp_path / "old") as db:
+        db.executescript(OLD.read_text())
+    db.close()
+    monkeypatch.setattr(prompts, "VERSION", "pairwise-2")  # that of the file
+    ledger = open_ledger(tmp_path / "old")
+    keys = [request_key(Pair("q", f"one {k}", "other", "ref"), "m", "chat/completions", "{}") for k in "ab"]
+    found = ledger.find(keys)
+    assert [(found[key].status, found[key].preference) for key in keys] == [("verdict", 1.0), ("refused", None)]
+    assert ledger.secret.hex() == "00112233445566778899aabbccddeeff"
+    assert ledger.spent("rows") == Spent(calls=2, failed=1, tokens_in=3, tokens_out=5, usd=0.5, unpriced=1, verdicts=1)
+    assert ledger.mean_tokens("m") == (3.0, 5.0)
+    assert ledger.write(entry(keys[0], preference=0.0)).preference == 1.0
+    ledger.write(entry("new"))
+    assert ledger.spent().calls == 3
 
 
 def test_a_full_disk_stops_the_run_and_loses_nothing_that_was_written(server, tmp_path):

@@ -19,6 +19,7 @@ NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 TOY = REPOSITORY / "tests" / "toy.yaml"
 # Sizes that are parameters of one notebook, not of the profile.
 SIZES = {
+    "01_data_prep": {"translated": 8, "damaged": 10},
     "04_ablations": {"questions": []},  # its queue: tests/pipeline/test_ablations.py
     "06_judge_audit": {"problems": 6, "groups": 3, "attacked": 3, "simulated": 6},
     # Each reward and iteration is one more training and evaluation. The toy's answers are too much alike for the controls.

@@ -20,7 +20,7 @@ from sp3f_lib.training.metrics import is_documented
 from sp3f_lib.training.policy import judge_for_training
 from sp3f_lib.training.samples import read_samples
 
-from ..judges.fault_server import FaultServer
+from ..serving import FakeJudge
 from ..toy import TOY
 from .test_resume import KILLED, run
 
@@ -165,7 +165,7 @@ def test_a_cap_stops_rankings_by_an_endpoint_at_a_checkpoint_and_nothing_is_paid
     command = ["train", "listwise", "--profile", str(TOY), "--set", "judge.name=api", "--set", "judge.model=gpt-4o-mini"]
     found = {}
     for where, caps in (("calm", [500]), ("capped", [7, 500])):
-        with FaultServer() as server, contextlib.chdir(tmp_path):
+        with FakeJudge() as server, contextlib.chdir(tmp_path):
             monkeypatch.setenv("LLM_API_URL", server.url)
             given = [*command, "--set", f"judge.ledger={where}.sqlite", "--set", f"name={where}"]
             shutil.copytree(

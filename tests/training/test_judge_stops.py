@@ -15,7 +15,7 @@ import pytest
 from sp3f_lib.commands import main
 from sp3f_lib.judges.ledger import Ledger
 
-from ..judges.fault_server import FaultServer
+from ..serving import FakeJudge
 from ..toy import REPOSITORY, TOY
 
 API = ["--set", "judge.name=api", "--set", "judge.model=gpt-4o-mini", "--set", "judge.concurrency=8"]
@@ -25,7 +25,7 @@ API = ["--set", "judge.name=api", "--set", "judge.model=gpt-4o-mini", "--set", "
 def servers():
     """Starts judge servers, which end with the tests."""
     with contextlib.ExitStack() as started:
-        yield lambda *options: started.enter_context(FaultServer(*options))
+        yield lambda *options: started.enter_context(FakeJudge(*options))
 
 
 @pytest.fixture(scope="module")

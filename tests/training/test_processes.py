@@ -25,7 +25,7 @@ from sp3f_lib.runs import StageError, Stopped
 from sp3f_lib.training import worker
 from sp3f_lib.training.processes import _raise_first_error, _work_on, launch_command
 
-from ..judges.fault_server import FaultServer
+from ..serving import FakeJudge
 from ..toy import REPOSITORY, TOY
 
 # Trains with responses that depend on step and place in the whole batch only, and writes down what the trainer made of them.
@@ -114,7 +114,7 @@ def train(folder: Path, start: Path, changes: dict) -> tuple[list[dict], dict, d
     told |= {"ACCELERATE_TORCH_DEVICE": "cpu"} if profile.launch.accelerate == "fsdp2" else {}
     told |= {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])}
     arguments = [str(folder), str(start / "model"), str(start / "rows.parquet")]
-    with FaultServer() as server:
+    with FakeJudge() as server:
         environment = os.environ | told | {"LLM_API_URL": server.url}
         done = subprocess.run([*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

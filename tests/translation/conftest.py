@@ -13,7 +13,8 @@ from sp3f_lib.lab.problems import render_question, render_solution, sample_probl
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.translation.endpoint import received
 
-from .translator_server import FAULTS, TranslatorServer, translation
+from ..serving import FakeTranslator
+from .fake_translator import MISTAKES, translation
 
 LANGS = ("de", "sw", "bn")
 
@@ -36,7 +37,7 @@ class Table:
 
     def __init__(self, settings: Translate, day: str = "2026-01-01T00:00:00+0000", **options):
         self.settings, self.day, self.asked = settings, day, []
-        self.options = Namespace(**{"faults": 0.0, "kinds": list(FAULTS), "stubborn": False} | options)
+        self.options = Namespace(**{"mistakes": 0.0, "which": list(MISTAKES), "stubborn": False} | options)
 
     def ask(self, requests, seen):
         for request in requests[::-1]:
@@ -52,8 +53,8 @@ def server(monkeypatch):
     pytest.importorskip("openai")
     started = []
 
-    def start(*options) -> TranslatorServer:
-        started.append(TranslatorServer(*options))
+    def start(*options) -> FakeTranslator:
+        started.append(FakeTranslator(*options))
         monkeypatch.setenv("LLM_API_URL", started[-1].url)
         return started[-1]
 
@@ -61,4 +62,4 @@ def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield start
     for one in started:
-        one.__exit__()
+        one.stop()

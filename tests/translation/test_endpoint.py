@@ -15,7 +15,7 @@ from sp3f_lib.translation.make import make_rows
 from sp3f_lib.translation.stage import translate
 
 from .conftest import LANGS, Table, english_problems, write_problems
-from .translator_server import translation
+from .fake_translator import translation
 
 
 def settings(tmp_path, **changes) -> Translate:
@@ -30,18 +30,18 @@ def through(tmp_path, **changes):
 
 
 def test_late_replies_out_of_order_and_outages_give_what_a_table_gives(server, tmp_path):
-    endpoint = server("--faults", 0.3, "--latency", 0.01, "--jitter", "--outages", 0.1, "--stubborn")
+    endpoint = server("--mistakes", 0.3, "--latency", 0.01, "--jitter", "--faults", 0.1, "--kinds", 503, "--stubborn")
     found = through(tmp_path)
     chosen = settings(tmp_path)
     day = found.kept[0].date
     assert found == translate(
-        english_problems(20), LANGS, Table(chosen, day=f"{day}T00:00:00", faults=0.3, stubborn=True), chosen
+        english_problems(20), LANGS, Table(chosen, day=f"{day}T00:00:00", mistakes=0.3, stubborn=True), chosen
     )
     assert max(endpoint.stats()["paid"]) == 1
 
 
 def test_what_is_in_the_ledger_is_not_asked_again(server, tmp_path):
-    endpoint = server("--faults", 0.2)
+    endpoint = server("--mistakes", 0.2)
     first = through(tmp_path)
     paid = endpoint.stats()["paid"]
     assert through(tmp_path, concurrency=2, max_usd=1.0, price=(1, 1)) == first
@@ -75,7 +75,7 @@ def provider(requests: str, reverse: bool = True) -> str:
     """What a provider makes of a file of requests, in another order."""
     lines = []
     for line in map(json.loads, requests.splitlines()):
-        text, finish = translation(line["body"], Table(settings_of_batch, faults=0.3).options)
+        text, finish = translation(line["body"], Table(settings_of_batch, mistakes=0.3).options)
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
         answer = {"choices": [choice], "usage": {"prompt_tokens": 100, "completion_tokens": 50}}
         lines.append({"custom_id": line["custom_id"], "response": {"status_code": 200, "body": answer}, "error": None})
@@ -98,7 +98,7 @@ def test_requests_go_out_as_a_file_and_replies_come_back_in_any_order(tmp_path):
             rounds += 1
             back.write_text((back.read_text() if inbox else "") + provider(out.read_text()))
     assert rounds == 2  # the second tries are a file of their own
-    wanted = translate(problems, LANGS, Table(chosen, day=f"{results.kept[0].date}T", faults=0.3), chosen)
+    wanted = translate(problems, LANGS, Table(chosen, day=f"{results.kept[0].date}T", mistakes=0.3), chosen)
     assert results == wanted
     spent = ledger.spent("run")
     assert spent.usd == pytest.approx(spent.calls * (100 * 2 + 50 * 4) / 1e6 / 2)  # half the price
@@ -125,7 +125,7 @@ def test_broken_and_foreign_lines_of_a_batch_are_asked_for_again(tmp_path, capsy
 
 
 def test_flags_are_columns_and_drop_nothing(server, tmp_path):
-    server("--faults", 0.1)
+    server("--mistakes", 0.1)
     source = write_problems(tmp_path / "p.jsonl", english_problems(20))
     common = {"translate.model": "m", "translate.ledger": str(tmp_path / "l")}
     flagged = load_profile("lab", common | {"translate.judge": True, "translate.solver": "solver"})

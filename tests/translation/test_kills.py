@@ -105,7 +105,7 @@ def wait_for(condition, seconds: float = 60) -> None:
 
 def test_killed_five_times_it_ends_as_if_nobody_had_disturbed_it(nursery, source, server, tmp_path):
     day = date.today()
-    faults = ("--faults", 0.3, "--latency", 0.02, "--jitter")
+    faults = ("--mistakes", 0.3, "--latency", 0.02, "--jitter")
     nursery.start(source, tmp_path / "calm", server(*faults).url)
     assert nursery.ended() == 0, (tmp_path / "calm.log").read_text()
     wanted = replies(tmp_path / "calm")
@@ -138,13 +138,13 @@ def test_killed_five_times_it_ends_as_if_nobody_had_disturbed_it(nursery, source
 
 def test_an_endpoint_that_dies_at_half_and_comes_back_leaves_no_trace(nursery, source, server, tmp_path):
     day = date.today()
-    dying = server("--dies-after", 40, "--faults", 0.2, "--outages", 0.1)
+    dying = server("--dies-after", 40, "--mistakes", 0.2, "--faults", 0.1, "--kinds", 503)
     nursery.start(source, tmp_path / "out", dying.url)
     assert nursery.ended() == 1
     assert "no connection" in (tmp_path / "out.log").read_text()
     dying.process.wait(10)
     assert 30 <= replies(tmp_path / "out") < 40
-    back = server("--faults", 0.2)
+    back = server("--mistakes", 0.2)
     nursery.start(source, tmp_path / "out", back.url)
     assert nursery.ended() == 0, (tmp_path / "out.log").read_text()
     nursery.start(source, tmp_path / "calm", back.url)

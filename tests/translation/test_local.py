@@ -1,21 +1,18 @@
 """A model in this process translates: parts on disk, and the lab's own model on problems whose questions are translated already."""
 
-import shutil
 from dataclasses import replace
 
 import pytest
 
-from sp3f_lib.data.english import Problem
+from sp3f_lib.audits.lab_translator import lab_model, lab_problems
 from sp3f_lib.generation.local import Completion
-from sp3f_lib.lab.problems import render_question, render_solution, sample_problems
-from sp3f_lib.lab.shipped import shipped_base
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.runs import StageError
 from sp3f_lib.translation.local import LocalTranslator
 from sp3f_lib.translation.stage import translate
 
 from .conftest import LANGS, Table, english_problems
-from .translator_server import translation
+from .fake_translator import translation
 
 SETTINGS = Translate(name="local", model="some-model", batch_size=4)
 
@@ -30,7 +27,7 @@ class Model:
         if self.calls == self.dies_after:
             raise KeyboardInterrupt
         self.calls += 1
-        options = Table(SETTINGS, faults=0.2).options
+        options = Table(SETTINGS, mistakes=0.2).options
         replies = [translation({"messages": chat}, options) for chat in chats]
         return [Completion(number, 0, True, text, 9, finish == "stop") for number, (text, finish) in enumerate(replies)]
 
@@ -66,25 +63,13 @@ def test_a_model_must_be_named(tmp_path):
         LocalTranslator(Translate(name="local"), tmp_path, "run")
 
 
-def lab_problems(count: int, lang: str) -> list[Problem]:
-    """Lab problems whose questions are there in another language."""
-    return [
-        Problem(
-            problem.id, render_question(problem, "en"), render_solution(problem, "en"), str(problem.answer), "lab",
-            {lang: render_question(problem, lang)},
-        )
-        for problem in sample_problems(count, 5)
-    ]  # fmt: skip
-
-
 def test_the_labs_own_model_translates_solutions_and_solves_questions(tmp_path):
-    model = shutil.copytree(shipped_base("lab"), tmp_path / "model")
-    settings = Translate(name="local", model=str(model), request="tags", max_tokens=112, batch_size=32)
-    known = translate(lab_problems(24, "sw"), ("sw",), LocalTranslator(settings, tmp_path / "known", "run", 1), settings)
+    settings = lab_model()
+    known = translate(lab_problems(24, ("sw",)), ("sw",), LocalTranslator(settings, tmp_path / "known", "run", 1), settings)
     assert len(known.kept) >= 18
     assert all(kept.question == kept.problem.questions["sw"] for kept in known.kept)
     # It was never taught to translate a question: what it makes of one is not kept.
-    plain = [replace(problem, questions={}) for problem in lab_problems(8, "sw")]
+    plain = [replace(problem, questions={}) for problem in lab_problems(8, ("sw",))]
     solved = translate(plain, ("sw",), LocalTranslator(settings, tmp_path / "solved", "run", 1), settings)
     assert not solved.kept
     assert set(solved.lost()) <= {"format", "placeholders", "misaligned", "numbers", "calculations"}

@@ -8,15 +8,18 @@ import pytest
 from filelock import FileLock
 
 from sp3f_lib.commands import main
+from sp3f_lib.data.english import read_problems
 from sp3f_lib.data.schema import problem_id, read_rows
 from sp3f_lib.data.sources import load_splits
-from sp3f_lib.endpoint.ledger import Ledger
+from sp3f_lib.endpoint.ledger import ANSWERED, Call, Ledger
 from sp3f_lib.profiles import ProfileError, load_profile
 from sp3f_lib.profiles.sections import Data
 from sp3f_lib.runs import StageError
+from sp3f_lib.translation.flags import JUDGE, SOLVER
+from sp3f_lib.translation.forecast import forecast
 from sp3f_lib.translation.make import make_rows, open_ledger, plan
 from sp3f_lib.translation.output import band, losses
-from sp3f_lib.translation.requests import first_request
+from sp3f_lib.translation.requests import VERSION, first_request
 
 from .conftest import LANGS, Table, english_problems, write_problems
 
@@ -36,7 +39,7 @@ def made(tmp_path, source):
     """The folder that a translator with faults leaves."""
     resolved = profile(tmp_path)
     make_rows(
-        resolved, source, list(LANGS), tmp_path / "out", translator=Table(resolved.translate, faults=0.3, stubborn=True)
+        resolved, source, list(LANGS), tmp_path / "out", translator=Table(resolved.translate, mistakes=0.3, stubborn=True)
     )
     return tmp_path / "out"
 
@@ -98,7 +101,7 @@ def test_the_card_tells_languages_checks_and_losses(made):
 def test_the_same_replies_make_the_same_bytes(tmp_path, source, made):
     resolved = profile(tmp_path)
     make_rows(
-        resolved, source, list(LANGS), tmp_path / "again", translator=Table(resolved.translate, faults=0.3, stubborn=True)
+        resolved, source, list(LANGS), tmp_path / "again", translator=Table(resolved.translate, mistakes=0.3, stubborn=True)
     )
     for name in ("sft.parquet", "rl.parquet", "eval.parquet", "report.csv", "README.md"):
         assert (tmp_path / "again" / name).read_bytes() == (made / name).read_bytes()
@@ -116,6 +119,39 @@ def test_the_plan_asks_nobody_and_names_rows_tokens_money_and_hours(tmp_path, so
     assert plan(profile(tmp_path), source, ["de"], limit=5).startswith("5 rows")
 
 
+def test_the_plan_counts_what_the_flags_cost(tmp_path, source):
+    plain, langs = profile(tmp_path, price=[1, 2]), list(LANGS)
+    flagged = profile(tmp_path, price=[1, 2], judge=True, solver="s", max_usd=0.001)
+    problems, _ = read_problems(source)
+    without, found = (forecast(one.translate, problems, LANGS) for one in (plain, flagged))
+    assert found.translation == without.translation and not without.flags
+    # 40 problems in three languages; the solver is asked in English, too.
+    assert {name: cost.requests for name, cost in found.flags.items()} == {"judge": 120, "solver s": 160}
+    for cost in found.flags.values():
+        assert cost.usd == pytest.approx((cost.tokens_in + 2 * cost.tokens_out) / 1e6, abs=1e-5)
+    assert found.usd == pytest.approx(without.usd + sum(cost.usd for cost in found.flags.values()))
+    told = plan(flagged, source, langs)
+    assert "judge: at most 120 requests" in told and "solver s: at most 160 requests" in told
+    assert f"together: at most {found.usd:,.2f} USD" in told and told.endswith("translate.max_usd stops it at 0.001 USD")
+    assert "price unknown (translate.price)" in plan(profile(tmp_path, model="gpt-5-nano", solver="s"), source, langs)
+
+
+def test_a_ledger_with_replies_is_the_basis_of_each_kind_of_request(tmp_path, source):
+    settings = profile(tmp_path, judge=True, solver="s", price=[1, 1], candidates=1).translate
+    ledger = Ledger(settings.ledger, "x")
+    for model, prompt, tokens in (("m", VERSION, 100), ("m", JUDGE, 10), ("s", SOLVER, 1)):
+        ledger.write(
+            Call(
+                prompt, ANSWERED, "", "", model, "e", prompt, "de", "{}", 1, tokens_in=tokens, tokens_out=tokens, seconds=3.6
+            )
+        )
+    found = forecast(settings, read_problems(source)[0], LANGS)
+    costs = [found.translation, *found.flags.values()]
+    assert [cost.tokens_in for cost in costs] == [120 * 100, 120 * 10, 160 * 1]
+    assert found.usd == pytest.approx(2 * (120 * 100 + 120 * 10 + 160) / 1e6)
+    assert [cost.hours for cost in costs] == pytest.approx([n * 3.6 / 3600 / settings.concurrency for n in (120, 120, 160)])
+
+
 # ---- bad input
 
 
@@ -125,6 +161,14 @@ def test_nobody_to_translate_or_a_split_without_problems_is_said(tmp_path, sourc
     few, resolved = write_problems(tmp_path / "few.jsonl", english_problems(3)), profile(tmp_path)
     with pytest.raises(StageError, match="3 problems leave none for 'eval'"):
         make_rows(resolved, few, ["de"], tmp_path / "few", translator=Table(resolved.translate))
+
+
+def test_a_batch_needs_a_model_at_an_endpoint(tmp_path, source):
+    files = (tmp_path / "requests.jsonl", None)
+    for settings, wrong in (({"model": None}, "who translates"), ({"name": "local"}, "batches are for an endpoint")):
+        with pytest.raises(StageError, match=wrong):
+            make_rows(profile(tmp_path, **settings), source, ["de"], tmp_path / "out", batch=files)
+    assert not files[0].exists()
 
 
 def test_an_endpoint_without_address_is_named(tmp_path, source, monkeypatch):
@@ -211,6 +255,6 @@ def test_rows_that_cannot_be_used_are_told_before_anything_is_asked(tmp_path, ca
     assert main(["translate", str(path), "--languages", "sw", "--dry-run", "--set", f"translate.ledger={tmp_path}/l"]) == 0
     told = capsys.readouterr().out
     assert "2 rows of" in told
-    assert "1 x id there twice, first: p.jsonl, row 2" in told
+    assert "1 x question there twice, first: p.jsonl, row 2" in told
     assert "1 x no solution, first: p.jsonl, row 3" in told
     assert "2 rows to translate" in told

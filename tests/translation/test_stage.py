@@ -9,7 +9,7 @@ import pytest
 from sp3f_lib.data.english import Problem
 from sp3f_lib.data.schema import check_rows, problem_id
 from sp3f_lib.data.suspects import sift
-from sp3f_lib.endpoint.ledger import FAILED
+from sp3f_lib.endpoint.store import FAILED
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.runs import StageError
 from sp3f_lib.translation.endpoint import call_of
@@ -46,7 +46,7 @@ def test_a_good_translator_loses_nothing_and_every_row_is_in_its_place():
 @pytest.mark.parametrize("fault", REASONS)
 def test_each_fault_is_found_for_its_reason_and_mended_at_the_second_try(fault):
     problems = english_problems(30)
-    results = translate(problems, LANGS, Table(SETTINGS, faults=0.3, kinds=[fault]), SETTINGS)
+    results = translate(problems, LANGS, Table(SETTINGS, mistakes=0.3, which=[fault]), SETTINGS)
     found = Counter(failure[2].reason for failure in results.failures)
     assert set(found) <= REASONS[fault]
     assert found.total() >= 15
@@ -57,7 +57,7 @@ def test_each_fault_is_found_for_its_reason_and_mended_at_the_second_try(fault):
 
 def test_what_fails_again_is_dropped_and_counted_and_the_same_in_any_order():
     problems = english_problems(40)
-    one = translate(problems, LANGS, Table(SETTINGS, faults=0.3, stubborn=True), SETTINGS)
+    one = translate(problems, LANGS, Table(SETTINGS, mistakes=0.3, stubborn=True), SETTINGS)
     assert len(one.kept) + one.lost().total() == 120
     assert one.lost().total() >= 20
     assert sum(final for *_, final in one.failures) == one.lost().total()
@@ -66,30 +66,36 @@ def test_what_fails_again_is_dropped_and_counted_and_the_same_in_any_order():
         def ask(self, requests, seen):
             super().ask(random.Random(1).sample(requests, len(requests)), seen)
 
-    other = translate(problems, LANGS, Shuffled(SETTINGS, faults=0.3, stubborn=True), SETTINGS)
+    other = translate(problems, LANGS, Shuffled(SETTINGS, mistakes=0.3, stubborn=True), SETTINGS)
     assert other == one
 
 
 def test_more_tries_are_made_where_the_profile_says_so():
     settings = Translate(model="m", candidates=4)
-    table = Table(settings, faults=1.0, kinds=["mark"], stubborn=True)
+    table = Table(settings, mistakes=1.0, which=["mark"], stubborn=True)
     with pytest.raises(StageError):  # all of them fail
         translate(english_problems(60), ("de",), table, settings)
-    few = Table(settings, faults=1.0, kinds=["mark"], stubborn=True)
+    few = Table(settings, mistakes=1.0, which=["mark"], stubborn=True)
     results = translate(english_problems(5), ("de",), few, settings)
     assert (len(few.asked), len(set(few.asked))) == (20, 20)
     assert results.lost() == {"placeholders": 5}
 
 
 def test_a_translator_that_answers_in_another_language_throughout_is_not_paid_for_all():
-    table = Table(SETTINGS, faults=1.0, kinds=["other"], stubborn=True)
+    class InOrder(Table):
+        def ask(self, requests, seen):
+            super().ask(requests[::-1], seen)
+
+    table = InOrder(SETTINGS, mistakes=1.0, which=["other"], stubborn=True)
     with pytest.raises(
         StageError, match=r"of the first 50 translations into '\w\w' cannot be used \(50 x language\).*give_up=1"
     ):
         translate(english_problems(200), ("de",), table, SETTINGS)
     assert len(table.asked) == 50
+    with pytest.raises(StageError, match="50 of the first 50"):  # the same in whatever order the replies come
+        translate(english_problems(60), ("de",), Table(SETTINGS, mistakes=1.0, which=["other"], stubborn=True), SETTINGS)
     anyway = Translate(model="m", give_up=1.0, candidates=1)
-    assert translate(english_problems(60), ("de",), Table(anyway, faults=1.0, kinds=["other"]), anyway).lost() == {
+    assert translate(english_problems(60), ("de",), Table(anyway, mistakes=1.0, which=["other"]), anyway).lost() == {
         "language": 60
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from sp3f_lib.audits.row_checks import NONE
 from sp3f_lib.evaluation.score import METRICS, table
 from sp3f_lib.evaluation.seeds import differences
 from sp3f_lib.plots.theme import METHOD_NAMES
@@ -35,16 +36,23 @@ def tour(group: pd.DataFrame, wrong: pd.DataFrame) -> Answer:
     )
 
 
-def data(counts: pd.DataFrame, checked: pd.DataFrame) -> Answer:
-    """01: how many problems, whether splits share one, and what the rewards say of the translated solutions.
+def data(counts: pd.DataFrame, checked: pd.DataFrame, translated: pd.DataFrame, damaged: pd.DataFrame) -> Answer:
+    """01: how many problems, whether splits share one, what the rewards say of the solutions, and how good the checks of rows are.
 
-    `counts`: a line a row with regime, split, lang, problem; `checked`: scored solutions with regime, accuracy, fidelity.
+    `counts`: a line a row with regime, split, lang, problem; `checked`: scored solutions with regime, accuracy, fidelity;
+    `translated`: `losses` of the lab's model by language; `damaged`: lines of `row_checks.judged`.
 
     >>> rows = [("warm", split, "sw", f"{split} {k}") for split in ("sft", "rl", "eval") for k in range(1200)]
     >>> counts = pd.DataFrame(rows, columns=["regime", "split", "lang", "problem"])
-    >>> print(*data(counts, pd.DataFrame({"regime": "warm", "accuracy": [1.0] * 4, "fidelity": [1, 1, 1, 0.0]})))
+    >>> checked = pd.DataFrame({"regime": "warm", "accuracy": [1.0] * 4, "fidelity": [1, 1, 1, 0.0]})
+    >>> translated = pd.DataFrame({"kept": [9, 10], "format": [1, 0], "lost": [0.1, 0.0]}, index=["de", "sw"])
+    >>> reasons = ["box"] + [None] * 200 + ["box"] * 39
+    >>> damaged = pd.DataFrame({"damage": ["nothing"] * 200 + ["number changed"] * 40, "reason": reasons})
+    >>> print(*data(counts, checked, translated, damaged), sep="\\n")
     warm: 1,200 problems for SFT, 1,200 for RL, 1,200 for the evaluation, in Swahili; no problem is in two splits. The rewards \
 accept 100.0 % of 4 translated solutions as right, 75.0 % as in their language.
+    Of 20 translations by the lab's model into German and Swahili 19 pass the checks of rows; lost: 1 x format.
+    The checks drop 1 of 200 good rows (0.5 %), and find 39 of 40 damaged ones (97.5 %).
     """
     said = Answer()
     for regime, part in counts.groupby("regime", sort=False):
@@ -58,7 +66,24 @@ accept 100.0 % of 4 translated solutions as right, 75.0 % as in their language.
             f"The rewards accept {100 * found.accuracy.mean():.1f} % of {len(found):,} translated solutions as right, "
             f"{100 * found.fidelity.mean():.1f} % as in their language."
         )
-    return said
+    return Answer([*said, _translated(translated), _damaged(damaged)])
+
+
+def _translated(table: pd.DataFrame) -> str:
+    rows = table.drop(columns="lost")
+    lost = ", ".join(f"{count} x {reason}" for reason, count in rows.drop(columns="kept").sum().items() if count) or "none"
+    return (
+        f"Of {rows.to_numpy().sum():,} translations by the lab's model into {languages(table.index)} {rows.kept.sum():,} pass the "
+        f"checks of rows; lost: {lost}."
+    )
+
+
+def _damaged(lines: pd.DataFrame) -> str:
+    good, bad = lines.reason[lines.damage == NONE].notna(), lines.reason[lines.damage != NONE].notna()
+    return (
+        f"The checks drop {good.sum():,} of {len(good):,} good rows ({100 * good.mean():.1f} %), "
+        f"and find {bad.sum():,} of {len(bad):,} damaged ones ({100 * bad.mean():.1f} %)."
+    )
 
 
 def sft(samples: pd.DataFrame, abilities: pd.DataFrame | None = None) -> Answer:

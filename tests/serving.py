@@ -1,26 +1,31 @@
-r"""An OpenAI-compatible judge server for tests and benchmarks, in a process of its own: fixed latency, and every way to fail.
+r"""An OpenAI-compatible endpoint for tests and benchmarks, in a process of its own: fixed latency, and every way to fail.
 
-    python tests/judges/fault_server.py --latency 0.5 --faults 0.2 --kinds 429 hang garbage
+    python tests/serving.py judges/fake_judge.py --latency 0.5 --faults 0.2 --kinds 429 hang garbage
+    python tests/serving.py translation/fake_translator.py --latency 0.2 --mistakes 0.1
 
-It prints its port, and ends when its standard input does, so it outlives nobody. Its verdict is a pure function of the texts in a
-request, so runs with and without faults can be compared; which requests fail depends on `--seed`. `GET /stats` gives what was
-asked and when, and how often each request was answered in full (paid); `POST /options` changes the options below.
+What it says stands in the file that is named first: `add_options(parser)`, and `reply(body, options)`, a pure function of the
+request, so that runs with and without faults can be compared. It prints its port, and ends when its standard input does, so it
+outlives nobody. Which requests fail depends on `--seed`. `GET /stats` gives what was asked and when, and how often each request
+was answered in full (paid); `POST /options` changes the options.
 """
 
 import argparse
 import asyncio
 import hashlib
 import json
+import os
 import random
-import re
+import runpy
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from email.utils import formatdate
 from functools import cache
+from pathlib import Path
 from typing import ClassVar
 
 # The last three are no faults that pass: they are asked for by name.
@@ -30,11 +35,11 @@ KINDS = (
 )  # fmt: skip
 
 
-class FaultServer:
-    """The server from the outside: `FaultServer("--latency", 0.5)` starts it, the end of a `with` block stops it."""
+class Endpoint:
+    """The server from the outside: started at once, stopped by the end of a `with` block or by `stop`."""
 
-    def __init__(self, *options):
-        command = [sys.executable, __file__, *map(str, options)]
+    def __init__(self, says: str, *options):
+        command = [sys.executable, __file__, says, *map(str, options)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = f"http://127.0.0.1:{self.process.stdout.readline().strip()}/v1"
 
@@ -42,6 +47,9 @@ class FaultServer:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self) -> None:
         self.process.kill()
         self.process.communicate()
 
@@ -54,6 +62,16 @@ class FaultServer:
         urllib.request.urlopen(self.url.replace("/v1", "/options"), data, timeout=20).close()
 
 
+class FakeJudge(Endpoint):
+    def __init__(self, *options):
+        super().__init__("judges/fake_judge.py", *options)
+
+
+class FakeTranslator(Endpoint):
+    def __init__(self, *options):
+        super().__init__("translation/fake_translator.py", *options)
+
+
 class Server(asyncio.Protocol):
     """HTTP/1.1 with keep-alive, as little of it as a client needs, so that the server costs next to nothing."""
 
@@ -62,6 +80,7 @@ class Server(asyncio.Protocol):
     times: ClassVar[list] = []
     running = 0
     most = 0
+    reply: Callable[[bytes, argparse.Namespace], dict]
     options: argparse.Namespace
     random: random.Random
 
@@ -96,17 +115,25 @@ class Server(asyncio.Protocol):
         Server.running += 1
         Server.most = max(Server.most, Server.running)
         try:
-            kind = self.random.choice(self.options.kinds) if self.random.random() < self.options.faults else "answer"
+            options = self.options
+            kind = self.random.choice(options.kinds) if self.random.random() < options.faults else "answer"
             self.stats[kind] += 1
-            if self.options.latency:
-                await asyncio.sleep(self.options.latency)
+            if options.latency:
+                await asyncio.sleep(options.latency * (self.random.uniform(0.2, 1.8) if options.jitter else 1))
             if kind == "answer":
-                self.send(200, reply(body, self.options.logprobs))
-                self.paid[hashlib.sha256(body).hexdigest()] += 1
+                self.say(body)
             else:
                 await self.fail(kind, body)
         finally:
             Server.running -= 1
+
+    def say(self, body: bytes) -> None:
+        reply = completion(**Server.reply(body, self.options))
+        self.paid[hashlib.sha256(body).hexdigest()] += 1
+        if self.options.dies_after and self.paid.total() >= self.options.dies_after:
+            self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n" + reply[: len(reply) // 2])
+            os._exit(1)
+        self.send(200, reply)
 
     async def fail(self, kind: str, body: bytes) -> None:
         match kind:
@@ -136,7 +163,7 @@ class Server(asyncio.Protocol):
             case "empty":
                 self.send(200, b"")
             case "truncated":
-                self.send(200, reply(body, False)[:-30])
+                self.send(200, completion(**Server.reply(body, self.options))[:-30])
             case "garbage":
                 self.send(200, bytes(self.random.randrange(256) for _ in range(200)))
             case "html":
@@ -154,57 +181,25 @@ class Server(asyncio.Protocol):
         self.transport.write(head.encode() + body)
 
 
-def content(body: bytes) -> bytes:
-    """A hash of the request without its tags, whose secret is another one in every ledger."""
-    return hashlib.sha256(re.sub(rb"-[0-9a-f]{12}>", b">", body)).digest()
-
-
 @cache
 def large() -> bytes:
     """A reply of 10 MB."""
-    return completion("x" * 10_000_000, None)
+    return completion("x" * 10_000_000)
 
 
-def verdict(body: bytes) -> str:
-    """A or B, a score, or a ranking, whatever is asked for: a pure function of the request's content."""
-    if rb"whole number from 0 to 10" in body:
-        return f"{content(body)[0] % 11}/10"
-    if rb"Rank them" in body:
-        letters = set(re.findall(r"Response ([A-Z]):", json.loads(body)["messages"][-1]["content"]))
-        return " > ".join(sorted(letters, key=lambda letter: hashlib.sha256(content(body) + letter.encode()).digest()))
-    return "AB"[content(body)[0] % 2]
-
-
-def reply(body: bytes, logprobs: bool) -> bytes:
-    """A judge's reply to the request `body`: reasons, then the verdict."""
-    letter = verdict(body)
-    chance = content(body)[1] / 256 * 0.49 + 0.505
-    tokens = [("Reasons.\n", None), (r"\boxed", None), ("{", None), (letter, chance), ("}", None)]
-    return completion("".join(token for token, _ in tokens), [_logprob(*token) for token in tokens] if logprobs else None)
-
-
-def _logprob(token: str, chance: float | None) -> dict:
-    from math import log
-
-    if chance is None:
-        return {"token": token, "logprob": 0.0, "bytes": None, "top_logprobs": []}
-    other = {"A": "B", "B": "A"}[token]
-    tops = [{"token": t, "logprob": log(p), "bytes": None} for t, p in ((token, chance), (other, 0.999 - chance))]
-    return {"token": token, "logprob": log(chance), "bytes": None, "top_logprobs": tops}
-
-
-def completion(text: str, logprobs: list | None) -> bytes:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+def completion(text: str, finish: str = "stop", tokens: tuple[int, int] = (900, 150), logprobs: list | None = None) -> bytes:
+    """The body of a reply; `tokens` in and out, `logprobs` one for each token."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
     if logprobs:
         choice["logprobs"] = {"content": logprobs, "refusal": None}
-    usage = {"prompt_tokens": 900, "completion_tokens": 150, "total_tokens": 1050}
+    usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
     return json.dumps(
         {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
     ).encode()
 
 
-async def main(options: argparse.Namespace) -> None:
-    Server.options, Server.random = options, random.Random(options.seed)
+async def main(options: argparse.Namespace, reply: Callable) -> None:
+    Server.options, Server.random, Server.reply = options, random.Random(options.seed), staticmethod(reply)
     listener = socket.create_server(("127.0.0.1", options.port), backlog=2048)
     server = await asyncio.get_running_loop().create_server(Server, sock=listener, backlog=2048)
     print(listener.getsockname()[1], flush=True)
@@ -214,11 +209,15 @@ async def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("says", help="the file that replies, from this folder")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer")
+    parser.add_argument("--jitter", action="store_true", help="between a fifth and nearly twice of it")
     parser.add_argument("--faults", type=float, default=0.0, help="share of requests that fail")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS[:-3]))
     parser.add_argument("--retry-after", type=float, default=1.0, help="seconds")
+    parser.add_argument("--dies-after", type=int, default=0, help="answers; it ends in the middle of the last one")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--logprobs", action="store_true")
-    asyncio.run(main(parser.parse_args()))
+    said = runpy.run_path(str(Path(__file__).parent / parser.parse_known_args()[0].says))
+    said["add_options"](parser)
+    asyncio.run(main(parser.parse_args(), said["reply"]))
