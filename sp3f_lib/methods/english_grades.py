@@ -1,8 +1,8 @@
 r"""An English start that has seen graded answers: right with steps > right without steps > wrong.
 
 `dpo` (english_start.py) is told right from wrong and nothing else. Here each prompt that has a wrong answer beside a right one
-gives pairs of one grade over the next one below. Of a prompt as many pairs as `dpo` takes at most, of both kinds in turn, so that
-the two starts differ in what they are told and hardly in how much.
+gives pairs of one grade over the next one below, of both kinds in turn. Of every prompt as many pairs as `dpo` takes, so that the
+two starts differ in what they are told and not in how much.
 
 A right answer without steps is a sampled one where there is one, else the last sentence of a right answer with steps
 (`Therefore, the answer is \boxed{7}.`): a model of one's own may never leave its steps out. The report counts both.
@@ -40,6 +40,7 @@ def graded_pairs(
         row, rng = row_of(english, id), random.Random(f"{seed} {id}")
         found = grades(row, list(zip(group["text"], group["finished"], strict=True)), threshold)
         counts[SAMPLED] += len(found[BARE])
+        as_many = min(per_prompt, len(found[STEPS]) + len(found[BARE]), len(found[WRONG]))  # as english_pairs takes
         if found[STEPS] and not found[BARE]:
             short = dict.fromkeys(last_sentence(text) for text in found[STEPS])
             found[BARE] = grades(row, [(text, True) for text in short], threshold)[BARE]
@@ -57,7 +58,7 @@ def graded_pairs(
         turns = [
             (kind, pair) for turn in zip_longest(*offers.values()) for kind, pair in zip(kinds, turn, strict=True) if pair
         ]
-        for kind, (chosen, rejected) in turns[:per_prompt]:
+        for kind, (chosen, rejected) in turns[:as_many]:
             counts[" over ".join(kind)] += 1
             pairs.append(english_pair(row, id, chosen, rejected))
     names = (PAIRED, ALL_RIGHT, ALL_WRONG, *(" over ".join(kind) for kind in PREFERRED), SAMPLED, CUT)
