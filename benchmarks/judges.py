@@ -53,7 +53,7 @@ def main() -> None:
 def timed(url: str, ledger: str, calls: int) -> float:
     """Seconds for `calls` comparisons with a ledger of their own."""
     from sp3f_lib.judges import make_judge
-    from sp3f_lib.profiles.sections import Judge
+    from sp3f_lib.profiles.judge_section import Judge
 
     os.environ["LLM_API_URL"] = url
     judge = make_judge(Judge(name="api", model="m", concurrency=CONCURRENCY, ledger=ledger))

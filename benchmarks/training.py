@@ -244,7 +244,7 @@ def judging_alone(url: str) -> float:
     import asyncio
 
     from sp3f_lib.judges import Ledger, Pair, make_judge
-    from sp3f_lib.profiles.sections import Judge
+    from sp3f_lib.profiles.judge_section import Judge
 
     os.environ |= {"LLM_API_URL": url, "LLM_API_KEY": "none", "NO_PROXY": "127.0.0.1"}
     judge = make_judge(Judge(name="api", model="m", concurrency=64), ledger=Ledger(":memory:"))
@@ -332,7 +332,7 @@ def trl_win_rate(judge):
     import asyncio
 
     from sp3f_lib.judges.groups import Group, judge_groups
-    from sp3f_lib.profiles.sections import Judge as Settings
+    from sp3f_lib.profiles.judge_section import Judge as Settings
 
     def win_rate(completions, question, reference, **_):
         texts = [completion[-1]["content"] for completion in completions]

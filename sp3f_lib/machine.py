@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 CHILD = "SP3F_CHILD"  # set in the environment of processes that a stage, a notebook or a worker's launcher started
+WORKER = "worker"  # its value in pipeline/workers.py, which watches its input itself
 
 
 @cache
@@ -40,7 +41,7 @@ def set_up(threads: int | None) -> None:
 
 def end_with_parent() -> None:
     """In a child: ends this process when the parent's end of the pipe closes."""
-    if os.environ.get(CHILD):
+    if os.environ.get(CHILD) not in (None, WORKER):
 
         def wait():
             while os.read(0, 1024):  # not sys.stdin, whose lock would trouble the interpreter's end

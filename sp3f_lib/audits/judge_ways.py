@@ -22,7 +22,7 @@ from sp3f_lib.judges.base import Judge
 from sp3f_lib.judges.groups import Group, judge_groups
 from sp3f_lib.judges.pairs import calls_per_group
 from sp3f_lib.judges.privilege import privileged_text
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 # Changes of section `judge`, by the name of the way.
 WAYS = {

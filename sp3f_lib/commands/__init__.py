@@ -1,6 +1,7 @@
 """The command line: `sp3f <verb>`, or `python -m sp3f_lib <verb>`. One file a verb; each makes whatever comes before it."""
 
 from sp3f_lib.commands import (
+    ablations,
     base,
     data,
     evaluate,
@@ -15,10 +16,12 @@ from sp3f_lib.commands import (
     status,
     train,
     translate,
+    work,
 )
 from sp3f_lib.commands.app import app, main
 
 __all__ = [
+    "ablations",
     "app",
     "base",
     "data",
@@ -35,4 +38,5 @@ __all__ = [
     "status",
     "train",
     "translate",
+    "work",
 ]

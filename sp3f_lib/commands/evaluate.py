@@ -43,9 +43,15 @@ def evaluate(
 
 
 def _print_scores(directory) -> None:
-    from sp3f_lib.evaluation.score import read_samples, table
+    import pandas as pd
 
-    scores = table(read_samples({"": directory}), ("lang",))
-    for row in scores.sort_values(["metric", "lang"]).itertuples():
-        span = f"{100 * row.mean:6.1f} [{100 * row.low:5.1f}, {100 * row.high:5.1f}]"
-        print(f"{row.metric:<9} {row.lang}  {span} %, {row.problems} problems, {row.answers} answers")
+    from sp3f_lib.evaluation.score import read_samples, summary
+
+    samples = read_samples({"": directory})
+    everything = summary(samples.assign(lang="all"), "lang") if samples.lang.nunique() > 1 else []
+    lines = summary(samples, "lang") + everything
+    print(
+        f"{len(samples):,} answers, sampled and greedy ones. Accuracy, fidelity (percent, 95 % intervals over problems) and\n"
+        "tokens (mean length) are those of the sampled ones; `greedy right` is the accuracy of the greedy ones."
+    )
+    print(pd.DataFrame(lines).to_string(index=False))

@@ -1,5 +1,6 @@
 """The options that verbs share, and the profile that they choose."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +54,18 @@ PathOut = Annotated[Path | None, typer.Option("--out", metavar="PATH", help="whe
 def chosen(profile: str, changes: list[str] | None, **parameters) -> Profile:
     """The profile that a command line chooses; `parameters` that are None are left to it."""
     return load_profile(profile, overrides(changes), **given(**parameters))
+
+
+def as_given(profile: str, changes: list[str] | None, **parameters) -> str:
+    """The options that `chosen` was given, to be put behind another command; empty if there are none.
+
+    >>> as_given("lab", ["rewards.more={short: 0.5}"], regime="warm", seed=None)
+    " --regime warm --set 'rewards.more={short: 0.5}'"
+    """
+    words = [] if profile == "lab" else ["--profile", profile]
+    words += [word for name, value in given(**parameters).items() for word in (f"--{name}", str(value))]
+    words += [word for change in changes or () for word in ("--set", change)]
+    return f" {shlex.join(words)}" if words else ""
 
 
 def given(**parameters) -> dict:

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from sp3f_lib.commands.app import LOOK, verb
-from sp3f_lib.commands.options import PathOut, ProfileName
-from sp3f_lib.profiles import load_profile
+from sp3f_lib.commands.options import Changes, PathOut, ProfileName, Regime, chosen, overrides
 from sp3f_lib.stages import RUNS
 
 
@@ -15,10 +14,16 @@ from sp3f_lib.stages import RUNS
 def report(
     folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="default: runs/<profile>")] = None,
     profile: ProfileName = "lab",
+    regime: Regime = None,
+    changes: Changes = None,
     out: PathOut = None,
 ) -> None:
-    """Write the page of a run: the picture, curves, tables, and every answer with its rewards and verdicts."""
-    from sp3f_lib.report.page import write_report
+    """Write the page of a run: the picture, curves, tables, and every answer with its rewards and verdicts.
 
-    resolved = load_profile(profile)
-    print(f"written: {write_report(folder or RUNS / resolved.name, out, ledger=Path(resolved.judge.ledger))}")
+    With --regime that one alone. Of a model that was made several times the newest is shown; with --set only what was made so.
+    """
+    from sp3f_lib.report.page import made_with, write_report
+
+    resolved = chosen(profile, changes, regime=regime)
+    which = {"regime": regime} | ({"chosen": made_with(profile, overrides(changes))} if changes else {})
+    print(f"written: {write_report(folder or RUNS / resolved.name, out, ledger=Path(resolved.judge.ledger), **which)}")

@@ -10,6 +10,7 @@ from sp3f_lib.commands.options import (
     Regime,
     Seed,
     Source,
+    as_given,
     chosen,
 )
 from sp3f_lib.profiles import load_profile
@@ -29,5 +30,7 @@ def show(
     """How a model was made, back to the base: stages, time, memory, settings, cost, results; or that it is not made yet."""
     from sp3f_lib.report.show import show as say
 
-    resolved = chosen(profile, changes, regime=regime, seed=seed, source=source, folder=folder, model=model)
-    print(say(load_profile(profile, regime=resolved.regime), resolved, name))
+    parameters = {"regime": regime, "seed": seed, "source": source, "folder": folder, "model": model}
+    resolved = chosen(profile, changes, **parameters)
+    shipped = load_profile(profile, regime=resolved.regime)
+    print(say(shipped, resolved, name, as_given(profile, changes, **parameters)))

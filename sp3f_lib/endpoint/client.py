@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 from sp3f_lib.runs import MANIFEST, StageError
 
 URL, KEY = "LLM_API_URL", "LLM_API_KEY"

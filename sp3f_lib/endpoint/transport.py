@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
 from sp3f_lib.endpoint.client import KEY, URL, BadBody, endpoint, host, make_client, post_options, raw_response
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 _PASSING = {408, 409, 429}
 _ADVICE = {

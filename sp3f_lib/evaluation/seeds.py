@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from sp3f_lib.evaluation.score import METRICS, read_samples
-from sp3f_lib.evaluation.statistics import sign_test
+from sp3f_lib.evaluation.statistics import clustered_mean, over_seeds_and_problems, sign_test
 
 # What the claims are about; then every other pair is two arms' business.
 HEADLINES = (("rlvr", "sft"), ("sp3f", "rlvr"), ("sp3f", "judge_unprivileged"), ("rlvr", "rlvr_without_fidelity"))
-# What `over_seeds` shows; see `seed_table`.
-VALUES = ("accuracy", "fidelity", "both", "greedy", "steps", "accuracy en", "accuracy others", "fidelity others")
+# Two tables of `report`, each narrow enough for a line; see `seed_table`.
+_ALL = ("accuracy", "fidelity", "both", "greedy", "steps", "tokens")
+_BY_LANGUAGE = ("accuracy en", "accuracy others", "fidelity en", "fidelity others")
+_NO_SHARES = ("steps", "tokens")  # of an answer: shown as they are, not in percent
 DIFFERENCE = ("regime", "one", "other", "value", "mean", "low", "high", "p_t", "p_sign", "seeds", "by_seed")
 Results = dict[tuple[str, int, str], Path]
 
@@ -31,8 +33,9 @@ def read_results(found: Results) -> pd.DataFrame:
 def seed_table(samples: pd.DataFrame) -> pd.DataFrame:
     """One line per regime, method and seed of what `read_results` read: shares in [0, 1] of the sampled answers.
 
-    `accuracy`, `fidelity`, `both` (right and in the language), `greedy` (accuracy of the greedy answers), `steps` (calculations an
-    answer), `problems`, `answers`; accuracy and fidelity also for English (`accuracy en`) and the `others`, NaN if there are none.
+    `accuracy`, `fidelity`, `both` (right and in the language), `greedy` (accuracy of the greedy answers), `steps` and `tokens`
+    (mean calculations and length of an answer; `tokens` where the answers have it), `problems`, `answers`; accuracy and fidelity
+    also for English (`accuracy en`) and the `others`, NaN if there are none.
     """
     rows = []
     for (regime, method, seed), part in samples.groupby(["regime", "method", "seed"], sort=False):
@@ -41,28 +44,56 @@ def seed_table(samples: pd.DataFrame) -> pd.DataFrame:
         row = {"regime": regime, "method": method, "seed": seed}
         row |= {metric: sampled[metric].mean() for metric in METRICS}
         row |= {"both": (sampled.accuracy * sampled.fidelity).mean(), "greedy": greedy.accuracy.mean()}
-        row |= {"steps": sampled.steps.mean(), "problems": sampled.problem.nunique(), "answers": len(sampled)}
+        row |= {name: sampled[name].mean() for name in _NO_SHARES if name in sampled}
+        row |= {"problems": sampled.problem.nunique(), "answers": len(sampled)}
         row |= {f"{metric} en": sampled[english][metric].mean() for metric in METRICS}
         rows.append(row | {f"{metric} others": sampled[~english][metric].mean() for metric in METRICS})
     return pd.DataFrame(rows)
 
 
-def over_seeds(results: pd.DataFrame, values: Sequence[str] = VALUES) -> pd.DataFrame:
-    """Mean of each value over seeds in percent (`steps` as they are), with a 95 % t interval; one line per regime and method.
+def over_seeds(results: pd.DataFrame, values: Sequence[str]) -> pd.DataFrame:
+    """Mean of each value over seeds in percent (`steps` and `tokens` as they are), with a 95 % t interval: one line a method.
 
-    Values that `results` lacks, or has for no regime, are left out.
+    Values that `results` lacks, or has for no regime, are left out; `-` where one line has none. Of one seed there is no interval.
     """
     values = [value for value in values if value in results and results[value].notna().any()]
     rows = []
     for (regime, method), group in results.groupby(["regime", "method"], sort=False):
         row = {"regime": regime, "method": method, "seeds": len(group)}
         for value in values:
-            scaled = group[value].to_numpy() * (1 if value == "steps" else 100)
+            scaled = group[value].to_numpy() * (1 if value in _NO_SHARES else 100)
             mean, half = mean_and_half_width(scaled)
-            row[value] = f"{mean:.1f} ± {half:.1f}" if len(group) > 1 else f"{mean:.1f}"
-            row[f"{value} by seed"] = " ".join(f"{one:.1f}" for one in scaled)
+            shown = f"{mean:.1f} ± {half:.1f}" if len(group) > 1 else f"{mean:.1f}"
+            row[value] = shown if np.isfinite(mean) else "-"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def each_seed(results: pd.DataFrame, value: str = "accuracy") -> pd.DataFrame:
+    """One line per regime and method, a column a seed: a share of `seed_table` in percent, NaN where a seed has none."""
+    table = 100 * results.pivot_table(index=["regime", "method"], columns="seed", values=value, sort=False)
+    return table.rename(columns=lambda seed: f"seed {seed}").reset_index().rename_axis(None, axis=1)
+
+
+def estimate(answers: pd.DataFrame, metric: str) -> dict:
+    """Mean and 95 % interval of a metric of one method's sampled `answers`, with `seed` and `problem`: one way for all tables.
+
+    Returns mean, low, high (shares), `by_seed` {seed: mean}, `problems`, `shared`. Of one seed the interval is over problems, as
+    in `score.table`; of several, over seeds and problems. Where seeds were put different problems, those that all of them
+    answered count; if there is none, the last seed alone, and `shared` is False.
+    """
+    shares = answers.pivot_table(index="seed", columns="problem", values=metric, aggfunc="mean")
+    common = shares.dropna(axis=1)
+    shared = common.shape[1] > 0
+    if shared and len(shares) > 1:
+        found, by_seed = over_seeds_and_problems(common.to_numpy()), common.mean(axis=1)
+        problems = common.shape[1]
+    else:
+        last = answers[answers.seed == shares.index[-1]]
+        found = clustered_mean(last[metric], last.problem)
+        problems, by_seed = found["problems"], pd.Series({shares.index[-1]: found["mean"]})
+    found = {name: found[name] for name in ("mean", "low", "high")}
+    return found | {"by_seed": {int(k): float(v) for k, v in by_seed.items()}, "problems": problems, "shared": shared}
 
 
 def differences(
@@ -108,11 +139,46 @@ def mean_and_half_width(values: np.ndarray, confidence: float = 0.95) -> tuple[f
 
 
 def report(results: pd.DataFrame, pairs: Sequence[tuple[str, str]] = HEADLINES) -> str:
-    """Both tables of a `seed_table`, for people; `pairs`: see `differences`."""
+    """The tables of a `seed_table`, for people, in lines of about 120 characters; `pairs`: see `differences`.
+
+    The seeds one by one are shown where there are several.
+    """
+    several = bool(results.groupby(["regime", "method"]).size().max() > 1)
+    over = "mean over seeds ± half a 95 % t interval" if several else "one seed"
+    parts = [
+        f"Percent of the sampled answers, {over}.\nboth: right and in the language; greedy: accuracy of greedy answers; steps, "
+        "tokens: calculations, length of an answer.",
+        _text(over_seeds(results, _ALL)),
+    ]
+    if "accuracy en" in results:
+        with_english = results.groupby("regime")["accuracy en"].transform("count") > 0
+        if with_english.any():
+            parts += ["English (en) and the other languages apart:", _text(over_seeds(results[with_english], _BY_LANGUAGE))]
+    if several:
+        seeds = sorted(results.seed.unique())
+        parts.append("Accuracy of each seed:")
+        parts += [_text(each_seed(results[results.seed.isin(seeds[k : k + 10])])) for k in range(0, len(seeds), 10)]
     gaps = differences(results, pairs=pairs)
-    return (
-        "\nPercent (steps: calculations an answer), mean over seeds ± half a 95 % t interval; then each seed:\n\n"
-        f"{over_seeds(results).to_string(index=False)}\n"
-        "\nAccuracy, difference within a seed in points, 95 % t interval over seeds, exact sign test; then each seed:\n\n"
-        f"{gaps.round({'mean': 1, 'low': 1, 'high': 1, 'p_t': 4, 'p_sign': 4}).to_string(index=False)}"
-    )
+    if len(gaps):
+        how = ", 95 % t interval over seeds, t test, exact sign test" if several else "; one seed says nothing of another"
+        shown = (
+            [name for name in DIFFERENCE if name not in ("value", "by_seed")]
+            if several
+            else ["regime", "one", "other", "mean"]
+        )
+        parts += [f"Accuracy, difference within a seed in points{how}:", _text(gaps[shown])]
+    return "\n" + "\n\n".join(parts)
+
+
+def _text(table: pd.DataFrame) -> str:
+    """A table in plain text, `-` for what is not there."""
+    shown = table.copy()
+    for name in shown.select_dtypes("float"):
+        shown[name] = [_number(value, 4 if name.startswith("p_") else 1) for value in shown[name]]
+    return shown.to_string(index=False)
+
+
+def _number(value: float, digits: int) -> str:
+    if value != value:
+        return "-"
+    return "<0.0001" if digits == 4 and value < 1e-4 else f"{value:.{digits}f}"

@@ -74,8 +74,8 @@ def over_seeds_and_problems(shares, confidence: float = 0.95) -> dict:
     """Mean of `shares` (seeds, problems), each a share of right answers, with an interval over both: a crossed bootstrap.
 
     The same problems were put to every seed, so seeds and problems are drawn anew, with replacement, one apart from the other
-    (10,000 times, percentiles, fixed seed). Of one seed: `clustered_mean` over its problems, which says nothing of other seeds.
-    Few seeds give too narrow an interval (of n seeds by a factor of about sqrt(1 - 1/n)); for claims see `seeds.differences`.
+    (10,000 times, percentiles, fixed seed). Few seeds give too narrow an interval (of n seeds by a factor of about sqrt(1 - 1/n));
+    for claims see `seeds.differences`. Of one seed it could say nothing of others: `ValueError`, take `clustered_mean`.
 
     >>> over_seeds_and_problems([[0.0, 0.0], [1.0, 1.0]])["low"]
     0.0
@@ -85,8 +85,7 @@ def over_seeds_and_problems(shares, confidence: float = 0.95) -> dict:
     if np.isnan(shares).any():
         raise ValueError("every seed must have an answer to every problem")
     if seeds == 1:
-        found = clustered_mean(shares[0], range(problems), confidence)
-        return {"mean": found["mean"], "low": found["low"], "high": found["high"]}
+        raise ValueError("one seed has no interval over seeds: take clustered_mean")
     rng = np.random.default_rng(0)
     of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES) / seeds
     of_problems = rng.multinomial(problems, np.full(problems, 1 / problems), RESAMPLES) / problems

@@ -7,7 +7,7 @@ from sp3f_lib.judges.implicit import ImplicitJudge
 from sp3f_lib.judges.ledger import Ledger
 from sp3f_lib.judges.local import LocalJudge
 from sp3f_lib.judges.noise import Noise
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 JUDGES = {"alignment": AlignmentJudge, "api": ApiJudge, "implicit": ImplicitJudge, "local": LocalJudge}
 

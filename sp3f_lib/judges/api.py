@@ -24,7 +24,7 @@ from sp3f_lib.judges.base import Asked, BudgetError, JudgeError
 from sp3f_lib.judges.ledger import Entry, Ledger
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.judges.spend import Budget, longest_reply
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 from sp3f_lib.progress import Waiting
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 120.0  # seconds

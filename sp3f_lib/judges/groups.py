@@ -15,13 +15,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from statistics import fmean
 
 from sp3f_lib.judges.base import Judge, Lineup, Pair, Single, Verdict
 from sp3f_lib.judges.credit import filled, matched, orders, preferred
 from sp3f_lib.judges.pairs import ALONE, LISTWISE, balanced, next_pairs
 from sp3f_lib.judges.recorded import SAME_TEXT
 from sp3f_lib.judges.win_rates import expected_win_rates, win_rates
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 # Schedules that leave pairs out need the estimate for those, see judges/win_rates.py.
 _PARTIAL = ("sampled", "adaptive")
@@ -32,6 +33,8 @@ class Group:
     """N responses to one question, the privileged text (or None), their language, and the comparisons so far.
 
     `answers`: what came back where the judge was not asked about pairs, one a call; `pairs` and `verdicts` are then made of them.
+    Of each response: its score or agreement in `values`; in `ranks` its mean rank in the rankings, from 1 for the best, equals
+    sharing one. None where nothing was said.
     """
 
     question: str
@@ -43,6 +46,7 @@ class Group:
     lang: str | None = None
     answers: list[Verdict] = field(default_factory=list)
     values: list[float | None] = field(default_factory=list)
+    ranks: list[float | None] = field(default_factory=list)
 
     def next_round(self, schedule: str, calls: int | None) -> list[Pair]:
         """The comparisons that the schedule wants next; none when it is finished."""
@@ -104,6 +108,9 @@ class Group:
     def take_rankings(self, found: Sequence[tuple[Lineup, Verdict]]) -> None:
         """Fills in what was said of each of `lineups`: all pairs, what was shown earlier in slot A; without ranks no verdict."""
         self.answers = [verdict for _, verdict in found]
+        given = [dict(zip(lineup.responses, verdict.ranks, strict=True)) for lineup, verdict in found if verdict.ranks]
+        texts = [_text(response) for response in self.responses]
+        self.ranks = [1 + fmean(ranks[text] for ranks in given) if given else None for text in texts]
         for lineup, verdict in found or [(None, SAME_TEXT)]:
             places = {text: place for place, text in enumerate(lineup.responses)} if lineup else {}
             for pair in combinations(range(len(self.responses)), 2):

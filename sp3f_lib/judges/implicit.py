@@ -22,7 +22,7 @@ from pathlib import Path
 from sp3f_lib.judges.base import JudgeError, Pair, Verdict
 from sp3f_lib.judges.recorded import SAME_TEXT
 from sp3f_lib.languages import get_language
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 Asked = tuple[str, str, str]  # question, language, response
 

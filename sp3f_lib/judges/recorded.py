@@ -13,7 +13,7 @@ from pathlib import Path
 from sp3f_lib.judges.asks import read, said, version, version_of
 from sp3f_lib.judges.base import Asked, JudgeError, Lineup, Pair, Single, Verdict
 from sp3f_lib.judges.ledger import Entry, Ledger, request_key
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 SAME_TEXT = Verdict(0.5, reason="both responses have the same text")
 

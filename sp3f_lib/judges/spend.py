@@ -17,7 +17,7 @@ from sp3f_lib.endpoint.transport import longest_reply
 from sp3f_lib.judges.base import BudgetError, JudgeError
 from sp3f_lib.judges.ledger import Ledger, Spent
 from sp3f_lib.judges.pairs import calls_per_group
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 PRICES = Path(__file__).with_name("prices.yaml")
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{8}$")

@@ -1,22 +1,18 @@
-"""Starts stages as child processes of a notebook, side by side, with their progress in the cell.
+"""Makes stages in processes of their own (workers.py), side by side, with their progress in the cell of a notebook.
 
-A child is `python -m sp3f_lib <verb>` on the resolved profile: its memory is free again when it is done, and what a notebook
-runs is what a scheduler runs. A child ends when its parent does, however that ends, so nothing works on in the background.
+A stage is `sp3f <verb>` on the resolved profile, so what a notebook runs is what a scheduler runs. A worker ends when its parent
+does, however that ends, so nothing works on in the background.
 """
 
-import os
 import queue
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sp3f_lib.display import shown
-from sp3f_lib.machine import CHILD
 from sp3f_lib.methods.models import find
 from sp3f_lib.pipeline.models import STAGES
+from sp3f_lib.pipeline.workers import ENDED, Worker, can_be_kept
 from sp3f_lib.profiles import Profile, save_profile
 from sp3f_lib.runs import StageError, content_hash, finished_only
 from sp3f_lib.stages import RUNS, label
@@ -49,30 +45,46 @@ def _run_all(jobs, done, after) -> list[Path]:
     found = {number: path for number, job in enumerate(jobs) if (path := _finished(job))}
     if found:
         done(dict(found))
-    waiting, running = [(number, job) for number, job in enumerate(jobs) if number not in found], {}
+    waiting = [(number, job) for number, job in enumerate(jobs) if number not in found]
     tails: dict[int, list[str]] = {number: [] for number, _ in waiting}
+    workers: list[Worker] = []
     began = time.monotonic()
     try:
-        while waiting or running:
+        while waiting or any(worker.job is not None for worker in workers):
             ready = [item for item in waiting if after.get(item[0]) in (None, *found)]
-            for number, job in ready[: jobs[0][0].parallel - len(running)]:
+            for number, job in ready[: jobs[0][0].parallel - sum(worker.job is not None for worker in workers)]:
                 waiting.remove((number, job))
-                running[number] = _start(number, job, lines)
-            number, line = lines.get()
-            if line is not None:
+                _idle(workers, lines).start(number, _arguments(job))
+            worker, line = lines.get()
+            number = worker.job
+            if number is None:  # it ended while it had nothing to do
+                continue
+            if line is not None and not line.startswith(ENDED):
                 tails[number] = [*tails[number], line][-_KEPT_LINES:]
                 if not line.startswith(DONE):
                     print(line, flush=True)
                 continue
-            if running.pop(number).wait():
+            if line != f"{ENDED}0":
                 raise StageError(_why(jobs[number], tails[number]))
+            worker.job = None
+            if not can_be_kept(jobs[number][0]):
+                workers.remove(worker)
+                worker.close()
             found[number] = next(Path(line.removeprefix(DONE)) for line in reversed(tails[number]) if line.startswith(DONE))
             _say_done(jobs[number], time.monotonic() - began, len(jobs) - len(found))
             done(dict(found))
     finally:
-        for process in running.values():
-            process.kill()
+        for worker in workers:
+            worker.close()
     return [found[number] for number in range(len(jobs))]
+
+
+def _idle(workers: list[Worker], lines: queue.Queue) -> Worker:
+    """A worker without a job; a new one if there is none that lives."""
+    found = next((worker for worker in workers if worker.job is None and worker.lives), None)
+    if found is None:
+        workers.append(found := Worker(lines))
+    return found
 
 
 def _finished(job) -> Path | None:
@@ -90,28 +102,12 @@ def run_stage_here(profile: Profile, verb: str, name: str | None = None) -> Path
     return run_stages([(profile, verb, name)])[0]
 
 
-def _start(number: int, job, lines: queue.Queue) -> subprocess.Popen:
+def _arguments(job) -> list[str]:
+    """The command line of a job, on a file of its resolved profile."""
     profile, verb, name = job
     resolved = profile.model_dump(mode="json")
     path = save_profile(profile, RUNS / profile.name / "profiles" / f"{content_hash(resolved)[:12]}.yaml")
-    command = [sys.executable, "-m", "sp3f_lib", verb, *([name] if name else []), "--profile", str(path)]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=os.environ | {CHILD: "1", "PYTHONUNBUFFERED": "1"},
-    )
-
-    def read():
-        for line in process.stdout:
-            lines.put((number, line.rstrip("\n")))
-        lines.put((number, None))
-
-    threading.Thread(target=read, daemon=True).start()
-    return process
+    return [verb, *([name] if name else []), "--profile", str(path)]
 
 
 def _say_done(job, seconds: float, left: int) -> None:

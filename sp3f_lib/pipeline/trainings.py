@@ -18,7 +18,15 @@ CODE = {
     "sft": ("training/sft.py", *_COMMON),
     "alignment": ("training/sft.py", *_COMMON),
     "preference": ("training/preference.py", "training/fitting.py", *_COMMON),
-    "grpo": ("training/grpo.py", "training/early.py", "training/shared_prompts.py", *_COMMON, *_REWARD_CODE),
+    "grpo": (
+        "training/policy.py",
+        "training/grpo.py",
+        "training/group_metrics.py",
+        "training/early.py",
+        "training/shared_prompts.py",
+        *_COMMON,
+        *_REWARD_CODE,
+    ),
 }
 _IMPLICIT_CODE = ("judges/implicit.py", "generation/implicit_reward.py", "generation/scoring.py")
 _HINT_CODE = ("training/hints.py",)

@@ -149,11 +149,11 @@ def plot_results(table: pd.DataFrame, published: pd.DataFrame | None = None, tit
 
 
 def model_name(method: str) -> str:
-    """Such as "ICR 2" for `icr_2`, "SFT" for `sft`; a name of another form stands for itself."""
-    if method in METHOD_NAMES:
-        return METHOD_NAMES[method]
+    """Such as "ICR 2" for `icr_2`, "SFT" for `sft`; others as the theme names them."""
     family, _, rest = method.partition("_")
-    return f"{family.upper()} {rest.replace('_', ' ')}".strip() if family in FAMILIES else method
+    if method in METHOD_NAMES or family not in FAMILIES:
+        return METHOD_NAMES[method]
+    return f"{family.upper()} {rest.replace('_', ' ')}".strip()
 
 
 def model_colour(method: str) -> str:

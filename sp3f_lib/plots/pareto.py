@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sp3f_lib.evaluation.statistics import over_seeds_and_problems
+from sp3f_lib.evaluation.seeds import estimate
 from sp3f_lib.machine import processor
 from sp3f_lib.plots.theme import METHOD_COLOURS, METHOD_MARKERS, METHOD_NAMES, PUBLISHED, WIDTH, apply_theme, save_figure
 
@@ -21,28 +21,22 @@ def pareto_table(samples: pd.DataFrame) -> pd.DataFrame:
     """From scored answers with regime, seed and method (`seeds.read_results`): the mean of each method, then its seeds, in percent.
 
     Columns: regime, method, seed (a number, or "mean"), accuracy, accuracy_low, accuracy_high, the same of fidelity (intervals of
-    the mean only, over seeds and problems), seeds, problems, answers (a seed), processor. The base model has no seed: it is
+    the mean only: `seeds.estimate`), seeds, problems, answers (a seed), processor. The base model has no seed: it is
     counted once.
     """
     sampled, rows = samples[~samples.greedy], []
     for (regime, method), part in sampled.groupby(["regime", "method"], sort=False):
         part = part[part.seed == part.seed.iloc[0]] if method == "base" else part
-        # Problems that every seed answered: while results come in, that is all of them or none.
-        shares = {
-            m: part.pivot_table(index="seed", columns="problem", values=m, aggfunc="mean").dropna(axis=1) for m in METRICS
-        }
-        seeds, counts = list(shares["accuracy"].index), part.groupby("seed").size()
+        found = {metric: estimate(part, metric) for metric in METRICS}
+        seeds, counts = found["accuracy"]["by_seed"], part.groupby("seed").size()
         common = {"regime": regime, "method": method}
-        size = {"problems": shares["accuracy"].shape[1], "answers": int(counts.iloc[0]), "processor": processor()}
-        mean = {}
-        for metric in METRICS:
-            found = over_seeds_and_problems(shares[metric].to_numpy())
-            mean |= {metric if k == "mean" else f"{metric}_{k}": 100 * v for k, v in found.items()}
+        size = {"problems": found["accuracy"]["problems"], "answers": int(counts.iloc[0]), "processor": processor()}
+        names = {"mean": "", "low": "_low", "high": "_high"}
+        mean = {f"{m}{end}": 100 * found[m][name] for m in METRICS for name, end in names.items()}
         rows.append(common | {"seed": MEAN} | mean | {"seeds": len(seeds)} | size)
         for seed in seeds:
-            rows.append(
-                common | {"seed": seed} | {m: 100 * shares[m].loc[seed].mean() for m in METRICS} | {"seeds": 1} | size
-            )
+            each = {metric: 100 * found[metric]["by_seed"][seed] for metric in METRICS}
+            rows.append(common | {"seed": seed} | each | {"seeds": 1} | size)
     return pd.DataFrame(rows)
 
 

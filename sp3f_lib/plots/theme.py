@@ -5,6 +5,8 @@ from pathlib import Path
 
 import matplotlib
 
+from sp3f_lib.methods.sp3f import TERMS
+
 PUBLISHED = Path(__file__).parents[2] / "figures" / "published"
 
 
@@ -21,6 +23,18 @@ class _OfModels(dict):
 
 def _pick(some: tuple[str, ...]) -> Callable[[str], str]:
     return lambda model: some[sum(map(ord, model)) % len(some)]
+
+
+def _name(model: str) -> str:
+    """The name of a model that is not listed: an arm by the terms of its reward, others as they are written.
+
+    >>> _name("terms_aw"), _name("my_arm")
+    ('Reward: accuracy + win rate', 'my arm')
+    """
+    letters = model.removeprefix("terms_")
+    if letters != model and set(letters) <= set(TERMS):
+        return "Reward: " + " + ".join(TERMS[letter].replace("_", " ") for letter in letters)
+    return model.replace("_", " ")
 
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -41,7 +55,26 @@ METHOD_NAMES = _OfModels({
     "judge_unprivileged": "Judge without reference",
     "judge_only": "Judge only",
     "sp3f": "SP3F",
-}, lambda model: model.replace("_", " "))  # fmt: skip
+    "sp3f_implicit": "SP3F, implicit reward as judge",
+    "judge_answer": "Judge with the answer",
+    "judge_translated": "Judge with the translated solution",
+    "judge_wrong": "Judge with a wrong solution",
+    "process": "Agreement, no judge",
+    "process_matched": "Agreement at the win rates' spread",
+    "score": "Judge's score",
+    "score_ranked": "Judge's score, as win rates",
+    "listwise": "Judge's ranking",
+    "listwise_3": "Judge's three rankings",
+    "hint": "RLVR with hints",
+    "sp3f_hint": "SP3F with hints",
+    "opsd": "Privileged teacher",
+    "rlvr_opsd": "RLVR and privileged teacher",
+    "rlvr_opsd_unsolved": "RLVR, teacher where none is right",
+    "rlvr_gated": "RLVR, gated by language",
+    "sp3f_gated": "SP3F, gated by language",
+    "rlvr_adaptive": "RLVR, growing language bonus",
+    "self_translate_sft": "SFT on self-translations",
+}, _name)  # fmt: skip
 METHOD_MARKERS = _OfModels({
     "base": "o",
     "sft": "s",

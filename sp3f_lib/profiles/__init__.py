@@ -1,7 +1,8 @@
-"""Profiles: one YAML file says everything about an experiment. sections.py: the parts; profile.py: reading and checking."""
+"""Profiles: one YAML file says everything about an experiment. section files: the parts; profile.py: reading and checking."""
 
 from sp3f_lib.profiles.profile import Profile, explain, load_profile, profile_names, save_profile, trl_fields
-from sp3f_lib.profiles.sections import FOLDER, Launch, ProfileError, nearest
+from sp3f_lib.profiles.section import FOLDER, ProfileError, nearest
+from sp3f_lib.profiles.sections import Launch
 
 __all__ = [
     "FOLDER",

@@ -1,8 +1,8 @@
 """Profiles: one YAML file says everything about an experiment, and nothing in it can be misspelt.
 
 The sections `base`, `sft`, `alignment`, `grpo`, `dpo` and `preference` hold fields of TRL's own `SFTConfig`, `GRPOConfig` and
-`DPOConfig`, `lora` those of peft's `LoraConfig`, the others fields of the classes in sections.py. `regimes` and `sources` are
-named sets of changes, chosen by `regime` and `data.source`. Overrides (notebook parameters, `--set`) are dotted:
+`DPOConfig`, `lora` those of peft's `LoraConfig`, the others fields of the classes in the files `*section*.py` here. `regimes`
+and `sources` are named sets of changes, chosen by `regime` and `data.source`. Overrides (notebook parameters, `--set`) are dotted:
 `{"grpo.max_steps": 20}`. Order: file, source, regime, overrides.
 """
 
@@ -16,25 +16,21 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from sp3f_lib.profiles.judge_section import Judge
+from sp3f_lib.profiles.methods_section import Methods, SelfTranslation
+from sp3f_lib.profiles.section import FOLDER, ProfileError, Section, nearest
 from sp3f_lib.profiles.sections import (
-    FOLDER,
     Alarms,
     Data,
     Evaluation,
     Hint,
-    Judge,
     LabModel,
     Launch,
-    Methods,
     Model,
-    ProfileError,
     Rewards,
-    Section,
-    SelfTranslation,
     Teacher,
     Tracking,
-    nearest,
-)  # fmt: skip
+)
 from sp3f_lib.profiles.translate_section import Translate
 from sp3f_lib.runs import write_text
 

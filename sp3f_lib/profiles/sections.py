@@ -1,29 +1,16 @@
-"""The sections of a profile: what each may hold, checked field by field; a misspelt name is refused with the nearest known one."""
+"""The sections of a profile: what each may hold, checked field by field; a misspelt name is refused with the nearest known one.
 
-from difflib import get_close_matches
+Three have a file of their own: the judge (judge_section.py), the preference methods (methods_section.py), translation
+(translate_section.py).
+"""
+
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sp3f_lib.languages import get_language
-
-FOLDER = Path(__file__).parent
-
-
-class ProfileError(ValueError):
-    """A profile or an override that cannot be right; the message names the key and the nearest known one."""
-
-
-def nearest(word: str, known) -> str:
-    """The end of an error message: the known word nearest to `word`, or all of them."""
-    near = get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)
-    return f"; nearest known: {near[0]!r}" if near else f"; known: {', '.join(sorted(map(str, known)))}"
-
-
-class Section(BaseModel):
-    # Defaults too: a 0 where 0.0 is meant would be another key once the profile has been saved and read.
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+from sp3f_lib.profiles.section import FOLDER, Section, nearest
 
 
 class Model(Section):
@@ -157,178 +144,6 @@ class Teacher(Section):
     groups: Literal["all", "unsolved"] = Field(
         "all", description="in which groups it teaches; unsolved: those without a right answer"
     )
-
-
-class Judge(Section):
-    """The judge: its name, what it is shown beside the question, how it is asked about a group, and what a response gets for it.
-
-    Most schedules compare pairs. `listwise` ranks the whole group in one call, `score` gives each response 0 to 10, and `agreement`
-    is the embedded judge's own number without any judge. `calls` is the budget per group of `sampled` and `adaptive`, and the
-    number of permutations of `listwise`. `accuracy` to `missing` make a noisy judge of the embedded one: judges/noise.py. From
-    `model` on, the fields are those of judges that ask a language model (`api`, `local`). `temperature: null` and
-    `max_tokens: null` send none, for models that accept only their own; `extra` is sent as it stands. `torch_dtype` is that of a
-    judge whose weights are loaded here. `reference_model` to `system` are those of the judge `implicit`. The fields after `system`
-    say how to ask, not what: see `measurement`.
-    """
-
-    name: Literal["alignment", "api", "local", "implicit"] = Field(
-        "alignment", description="embedded, an endpoint, a model loaded here, or two models' log-ratio"
-    )
-    privilege: Literal["none", "answer", "solution", "translated", "wrong"] = Field(
-        "solution", description="what it is shown beside the question"
-    )
-    schedule: Literal["all_ordered", "balanced", "sampled", "adaptive", "listwise", "score", "agreement"] = Field(
-        "balanced", description="which pairs of a group it compares, or how else it is asked"
-    )
-    calls: int | None = Field(
-        None, gt=0, description="budget of a group, for sampled and adaptive; permutations, for listwise"
-    )
-    reward: Literal["win_rate", "raw", "matched"] = Field(
-        "win_rate",
-        description="what a response gets; raw: its score or agreement, matched: with the deviation of its group's win rates",
-    )
-    accuracy: float = Field(1.0, ge=0.5, le=1, description="of the embedded judge: share of decisions that are not spoilt")
-    slot_bias: float = Field(0.0, ge=-0.5, le=0.5, description="of the embedded judge: mean preference for slot A minus 0.5")
-    missing: float = Field(0.0, ge=0, le=1, description="of the embedded judge: share of replies without a verdict")
-    model: str | None = Field(None, description="name at the endpoint, directory or hub id")
-    # Ours, 0: the same pair gets the same verdict, as far as a server can.
-    temperature: float | None = Field(0.0, ge=0, le=2, description="null: none is sent")
-    max_tokens: int | None = Field(1024, gt=0, description="of a reply; null: none is sent")
-    logprobs: bool = Field(False, description="a graded preference from the verdict's token")
-    extra: dict[str, Any] = Field(default_factory=dict, description="sent as it stands")
-    torch_dtype: Literal["float32", "bfloat16"] = Field("float32", description="of the judges `local` and `implicit`")
-    reference_model: str | None = Field(None, description="the SFT model that judge.model was tuned from")
-    beta: float = Field(0.1, gt=0, description="of the DPO that made judge.model")
-    length_penalty: float = Field(0.0, ge=0, description="nats a character")
-    system: bool = Field(True, description="the English instruction stands before the question, as in rows made here")
-    overlap: int = Field(1, gt=0, description="parts of a step's completions, each judged while the next is generated")
-    concurrency: int = Field(32, gt=0, description="requests at once")
-    requests_per_minute: float | None = Field(None, gt=0, description="null: no limit")
-    tokens_per_minute: float | None = Field(None, gt=0, description="null: no limit")
-    timeout_seconds: float = Field(120.0, gt=0, description="of one try")
-    max_retries: int = Field(5, ge=0, description="of one request")
-    retry_seconds: float = Field(300.0, gt=0, description="all tries of one request together")
-    failure_limit: float = Field(0.2, gt=0, le=1, description="share of the last `failure_window` requests")
-    failure_window: int = Field(200, gt=0)
-    patience_seconds: float = Field(900.0, ge=0, description="how long to wait for a failing endpoint before stopping")
-    max_usd: float | None = Field(None, gt=0, description="hard cap of one run")
-    max_calls: int | None = Field(None, gt=0, description="hard cap of one run")
-    price: tuple[float, float] | None = Field(None, description="USD per million tokens in and out; default: the table")
-    ledger: str = Field("runs/verdicts.sqlite", description="where every reply is kept")
-    offline: bool = Field(False, description="only what the ledger holds; never asks")
-    batch_size: int = Field(16, gt=0, description="of the judges `local` and `implicit`")
-
-    @model_validator(mode="after")
-    def _a_language_model_has_a_name(self):
-        if self.name in ("api", "local") and not self.model:
-            example = "gpt-4o-mini" if self.name == "api" else "a model directory, a hub id, or 'policy' for self-judging"
-            raise ValueError(f"the judge {self.name!r} needs judge.model, such as {example}")
-        if self.name == "implicit":
-            needed = {"model": "the preference-tuned model", "reference_model": "the SFT model it was tuned from"}
-            for field, what in needed.items():
-                if getattr(self, field) in (None, "", "policy"):
-                    raise ValueError(f"the judge 'implicit' needs judge.{field}: {what}, a model directory or a hub id")
-        if self.overlap > 1 and self.name != "api":
-            raise ValueError(f"judge.overlap is for the judge 'api', which works elsewhere; {self.name!r} works here")
-        if self.calls and self.schedule not in ("sampled", "adaptive", "listwise"):
-            raise ValueError(
-                f"judge.calls is for the schedules sampled, adaptive and listwise; {self.schedule!r} fixes its calls"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _the_schedule_suits_the_judge(self):
-        if self.name == "implicit" and self.schedule in ("listwise", "score"):
-            raise ValueError(f"the judge 'implicit' compares pairs; judge.schedule {self.schedule!r} is for the others")
-        if self.name != "alignment" and self.schedule == "agreement":
-            raise ValueError(
-                f"judge.schedule 'agreement' is the embedded judge's own number; set judge.name to alignment, not {self.name!r}"
-            )
-        if self.reward != "win_rate" and self.schedule not in ("score", "agreement"):
-            raise ValueError(
-                f"judge.reward {self.reward!r} is for the schedules score and agreement; {self.schedule!r} gives win rates only"
-            )
-        if self.name != "alignment" and (self.accuracy, self.slot_bias, self.missing) != (1.0, 0.0, 0.0):
-            raise ValueError(
-                f"judge.accuracy, slot_bias and missing spoil the embedded judge, 'alignment'; {self.name!r} errs by itself"
-            )
-        if abs(self.slot_bias) > 1 - self.accuracy + 1e-9:
-            raise ValueError(
-                f"judge.slot_bias {self.slot_bias:g} is impossible at judge.accuracy {self.accuracy:g}: a judge that is right so "
-                f"often has one of at most {1 - self.accuracy:g}"
-            )
-        return self
-
-    def measurement(self) -> dict[str, Any]:
-        """The fields that decide verdicts. The others may change within a run: caps are raised, limits are lowered."""
-        return {name: value for name, value in self.model_dump().items() if name not in _HOW_TO_ASK}
-
-
-_HOW_TO_ASK = {
-    "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds", "max_retries", "retry_seconds", "failure_limit",
-    "failure_window", "patience_seconds", "max_usd", "max_calls", "price", "ledger", "offline", "batch_size",
-}  # fmt: skip
-
-
-class Server(Section):
-    """An OpenAI-compatible server that samples for ICR and LIDR (LLM_API_URL, LLM_API_KEY); `model`: its name there."""
-
-    model: str | None = Field(None, description="default: the path of the policy, which a wrong server refuses")
-    vllm: bool = Field(True, description="it takes vLLM's extensions: token ids, repetition penalty")
-    concurrency: int = Field(64, gt=0)
-    timeout_seconds: float = Field(1800.0, gt=0)
-    max_retries: int = Field(20, ge=0)
-    retry_seconds: float = Field(3600.0, gt=0, description="all tries of one request together")
-
-
-class Methods(Section):
-    """The preference methods, ICR and LIDR: what they start from, on which prompts, how they sample and score.
-
-    `start` is the policy that the first iteration begins with, `reference` the model below the line of ICR's reward in every
-    iteration. Both are `dpo` (made here from `sft`: its child by DPO on verified English answers), `sft`, `base`, or a model
-    directory or hub id. Numbers of prompts are per language.
-    """
-
-    start: str = Field("dpo", description="dpo, another model of the table, a directory or hub id")
-    reference: str = Field("sft", description="the same, below the line of ICR's reward")
-    prompts: str | None = Field(None, description="folder of parallel prompts; default: the problems of the rl split")
-    problems: int | None = Field(None, gt=0, description="the first so many prompts; default: all")
-    regime: str | None = Field(None, description="in which notebooks 07 and 08 run; default: the profile's own")
-    intersect: bool = Field(False, description="leave out prompts that one language lacks; otherwise they are an error")
-    english_pairs: int = Field(1, gt=0, description="of one English prompt at most, for the model `dpo`")
-    samples: int = Field(10, gt=1, description="responses to a prompt, for ICR")
-    temperature: float = Field(0.9, gt=0, description="of ICR's responses")
-    top_p: float = Field(1.0, gt=0, le=1, description="of ICR's responses")
-    rewards: tuple[Literal["R_c", "R_m", "R_t"], ...] = Field(
-        ("R_c",), min_length=1, description="that notebook 07 compares; icr_m_1 and icr_t_1 do not need to stand here"
-    )
-    length_control: bool = Field(True, description="ICR's penalty a character")
-    upper_bounds: tuple[float | None, ...] = Field((None,), min_length=1, description="by iteration; the last one goes on")
-    repetition_penalty: float = Field(1.1, ge=1, description="of LIDR's greedy answers")
-    max_new_tokens: int = Field(2400, gt=0, description="of an answer")
-    translation_tokens: int = Field(2400, gt=0, description="of a translation")
-    batch_size: int = Field(16, gt=0, description="responses that are generated at once")
-    scoring_batch_size: int = Field(8, gt=0, description="responses that are scored at once")
-    generator: Literal["transformers", "vllm", "server"] = Field("transformers", description="who samples")
-    server: Server = Server()
-    engine: dict[str, Any] = Field(default_factory=dict, description="of vLLM's LLM, such as {gpu_memory_utilization: 0.5}")
-
-    def upper_bound(self, iteration: int) -> float | None:
-        """ICR's bound on chosen responses in an iteration (from 1)."""
-        return self.upper_bounds[min(iteration, len(self.upper_bounds)) - 1]
-
-
-class SelfTranslation(Section):
-    """The model `self_translate_sft`: right English answers, translated by the model that gave them, as rows for SFT.
-
-    What is generated, and with what, is otherwise as section `methods` says; the training is that of section `sft`.
-    """
-
-    start: str = Field("sft", description="what is trained: a model of the table, a directory or hub id")
-    model: str = Field("base", description="the same, who answers and translates")
-    answers: int = Field(4, gt=0, description="English answers to a problem")
-    temperature: float = Field(0.9, gt=0, description="of the English answers")
-    rows: int = Field(1, gt=0, description="at most, of one problem in one language")
 
 
 _Action = Literal["off", "warn", "stop"]

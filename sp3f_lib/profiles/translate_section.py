@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from sp3f_lib.profiles.sections import Section
+from sp3f_lib.profiles.section import Section
 
 
 class Translate(Section):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 
-from sp3f_lib.evaluation.score import read_samples, table
+from sp3f_lib.evaluation.score import read_samples, summary
 from sp3f_lib.lab.shipped import SHIPPED
 from sp3f_lib.methods.models import apply_changes, asked, before, find, is_model, named_by
 from sp3f_lib.pipeline.checks import check_model, check_profile
@@ -17,8 +17,11 @@ from sp3f_lib.pipeline.look import Look, cost, look, spent, state_of
 from sp3f_lib.profiles import Profile
 
 
-def show(shipped: Profile, profile: Profile, name: str) -> str:
-    """How `name` is made by `profile`; `shipped` is the same profile and regime without changes of the user's own."""
+def show(shipped: Profile, profile: Profile, name: str, options: str = "") -> str:
+    """How `name` is made by `profile`; `shipped` is the same profile and regime without changes of the user's own.
+
+    `options`: those that chose `profile`, as they stand on a command line; commands that are suggested end with them.
+    """
     check_model(profile)
     check_profile(profile, name)
     looks = [look(profile, one) for one in (*before(profile, name), name)]
@@ -34,7 +37,7 @@ def show(shipped: Profile, profile: Profile, name: str) -> str:
         lines += ["", _heading(profile, found.name), *_model(profile, found, told, waiting)]
         told |= found.finished
         waiting = waiting or found.missing
-    return "\n".join([*lines, "", *_end(looks[-1], told)])
+    return "\n".join([*lines, "", *_end(looks[-1], told, options)])
 
 
 def _starts(profile: Profile, name: str) -> list[str]:
@@ -98,10 +101,11 @@ def _holds(path: Path, manifest: dict) -> dict[str, str]:
 
 
 def _results(path: Path, manifest: dict) -> list[str]:
-    rows = table(read_samples({"": path}))
-    said = [f"{row.metric} {100 * row.mean:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}] %" for row in rows.itertuples()]
-    number = f"{rows.problems.max()} problems, {rows.answers.max():,} answers"
-    return [*_stage(path, manifest), _line("results", f"{', '.join(said)}; {number}")]
+    (found,) = summary(read_samples({"": path}), "method")
+    said = f"accuracy {found['accuracy']} %, fidelity {found['fidelity']} %, {found['tokens']} tokens an answer"
+    number = f"{found['sampled']:,} sampled answers to {found['problems']} problems, 95 % intervals over problems"
+    greedy = f"; {found['greedy']:,} greedy answers beside: {found['greedy right']} % right"
+    return [*_stage(path, manifest), _line("results", said), _line("", number + greedy)]
 
 
 def _differences(profile: Profile, changed: Profile, indent: str) -> list[str]:
@@ -119,13 +123,14 @@ def _flat(section: dict, prefix: str = "") -> dict:
     return flat
 
 
-def _end(found: Look, told: dict[Path, dict]) -> list[str]:
+def _end(found: Look, told: dict[Path, dict], options: str) -> list[str]:
     seconds = sum(manifest["wall_seconds"] for manifest in told.values())
     lines = [f"{len(told)} stages are finished, {_time(seconds)} in all"] if told else []
     if not found.made:
-        lines.append(f"{found.name} is not made yet; sp3f train {found.name} makes it, --dry-run says what it takes")
+        lines.append(f"{found.name} is not made yet. This makes it (with --dry-run it says what that takes):")
+        lines.append(f"  sp3f train {found.name}{options}")
     elif not found.evaluated:
-        lines.append(f"not evaluated yet; sp3f evaluate {found.name} does it")
+        lines += ["not evaluated yet. This does it:", f"  sp3f evaluate {found.name}{options}"]
     return lines
 
 

@@ -11,6 +11,7 @@ from sp3f_lib.runs import StageError
 from sp3f_lib.stages import RUNS, label
 
 _EVALUATED, _MADE, _MISSING, _DAMAGED = "evaluated", "made", "missing", "damaged"
+_LEGEND = "evaluated: made and scored; made: the model is there, its scores are not; missing: not begun"
 
 
 def status(profile: str, parameters: dict, seeds: int | None = None) -> str:
@@ -19,10 +20,9 @@ def status(profile: str, parameters: dict, seeds: int | None = None) -> str:
     first = load_profile(profile, changes, **parameters)
     regimes = {name: load_profile(profile, changes, **parameters, regime=name) for name in first.experiments}
     root = RUNS / first.name
-    lines = [f"profile {first.name}: {root}" + ("" if root.is_dir() else ", where nothing is yet")]
-    lines += _stages(first, unfinished(root))
+    where = f"everything is in {root}" if root.is_dir() else f"nothing is made yet, all will be in {root}"
     wanted, shown = _wanted(Experiment(regimes, figures_folder(first)), up_to_date(profile, parameters, seeds))
-    lines += [*wanted, *_others(root, shown)]
+    lines = [f"Profile {first.name}; {where}", *_stages(first, unfinished(root)), *wanted, *_others(root, shown)]
     return "\n".join(lines)
 
 
@@ -34,7 +34,7 @@ def models() -> str:
 
 
 def _stages(profile: Profile, found: list[Unfinished]) -> list[str]:
-    lines = ["", "At work"] if any(one.running for one in found) else []
+    lines = ["", "At work now"] if any(one.running for one in found) else []
     for one in found:
         if one.running:
             lines.append(f"  {one.label}: {one}")
@@ -55,11 +55,10 @@ def _stages(profile: Profile, found: list[Unfinished]) -> list[str]:
 
 def _wanted(experiment: Experiment, notebooks: dict[str, bool]) -> tuple[list[str], set[tuple[str, str]]]:
     """What `sp3f reproduce` needs, by regime, model and seed; and the (model, regime) pairs that it is about."""
-    cells, damage = {}, []
-    lines = ["", "For `sp3f reproduce`"]
+    cells, damage, lines = {}, [], []
     for regime in experiment.regimes:
         of_seeds = experiment.seeds(regime)
-        lines.append(f"  {regime:<24}" + "".join(f"seed {p.seed:<9}" for p in of_seeds).rstrip())
+        lines.append(f"  {f'regime {regime}':<24}" + "".join(f"seed {p.seed:<9}" for p in of_seeds).rstrip())
         for name in experiment.methods(regime):
             # The base is the same for every seed.
             row = [_cell(p, name, damage) for p in (of_seeds[:1] if name == "base" else of_seeds)]
@@ -69,14 +68,13 @@ def _wanted(experiment: Experiment, notebooks: dict[str, bool]) -> tuple[list[st
         width = max(map(len, notebooks))
         lines.append("  notebooks")
         lines += [f"    {name:<{width}}  {'up to date' if done else 'to be run'}" for name, done in notebooks.items()]
-    left = [f"{count} of {len(these)} {what}" for what, these, count in _left(cells, notebooks) if count]
-    lines.append(f"  missing: {', '.join(left)}" if left else "  nothing is missing")
-    return lines + [f"  {line}" for line in damage], {(name, regime) for regime, name, _ in cells}
-
-
-def _left(cells: dict, notebooks: dict[str, bool]):
-    yield "evaluated models", cells, sum(cell != _EVALUATED for cell in cells.values())
-    yield "notebooks", notebooks, sum(not done for done in notebooks.values())
+    scored = sum(cell == _EVALUATED for cell in cells.values())
+    done = [f"{scored} of {len(cells)} models are evaluated (each seed counts)"]
+    done += [f"{sum(notebooks.values())} of {len(notebooks)} notebooks are up to date"] if notebooks else []
+    finished = scored == len(cells) and all(notebooks.values())
+    head = f"What `sp3f reproduce` makes: {', '.join(done)}" + ("; nothing is left to do" if finished else "")
+    shown = {(name, regime) for regime, name, _ in cells}
+    return ["", head, f"  ({_LEGEND})", *lines, *(f"  {line}" for line in damage)], shown
 
 
 def _cell(profile: Profile, name: str, damage: list[str]) -> str:
@@ -100,4 +98,5 @@ def _others(root: Path, shown: set[tuple[str, str]]) -> list[str]:
         if (name, regime) not in shown:
             by_regime.setdefault(regime, []).append(name)
     lines = [f"  {regime}: {', '.join(names)}" for regime, names in sorted(by_regime.items())]
-    return ["", "Made beside it, with whatever settings (`sp3f show NAME`)", *lines] if lines else []
+    head = "Other models that are made, with these settings or others (`sp3f show NAME --regime REGIME` tells), by regime"
+    return ["", head, *lines] if lines else []

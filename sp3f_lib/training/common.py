@@ -10,6 +10,7 @@ import json
 import os
 import random
 import shutil
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,7 +81,8 @@ def train(trainer, directory: Path, label: str, profile: Profile) -> None:
         clear_incomplete(directory)
     trainer.accelerator.wait_for_everyone()
     trainer.remove_callback(PrinterCallback)
-    recorder, watch, checkpoint = Recorder(directory, label), Watch(profile.alarms, label), last_checkpoint(directory)
+    recorder, watch = Recorder(directory, label, tuple(profile.rewards.more)), Watch(profile.alarms, label)
+    checkpoint = last_checkpoint(directory)
     callbacks = [recorder, watch]
     if trainer.is_world_process_zero():
         callbacks += reporters(profile.tracking, directory, label, last_step(directory) or 0)
@@ -189,10 +191,14 @@ def _restore(states: tuple) -> None:
 
 
 class Recorder(TrainerCallback):
-    """Marks checkpoints as complete, writes the metrics, prints progress with the time that is left."""
+    """Marks checkpoints as complete, writes the metrics, prints progress with the time that is left.
 
-    def __init__(self, directory: Path, label: str):
+    `own`: names of reward terms of one's own (`rewards.more`), whose means are shown behind the others.
+    """
+
+    def __init__(self, directory: Path, label: str, own: Sequence[str] = ()):
         self.directory, self.label, self.stopped = directory, label, False
+        self.shown = (*_SHOWN, *((f"rewards/{name}/mean", name.replace("_", " ")) for name in own))
 
     def on_train_begin(self, args, state, control, **kwargs):
         if not state.is_world_process_zero:
@@ -221,7 +227,7 @@ class Recorder(TrainerCallback):
             self.stopped = control.should_save = control.should_training_stop = True
         if not state.is_world_process_zero:
             return
-        shown = [f"{name} {state.log_history[-1][key]:.2f}" for key, name in _SHOWN if _logged(state, key)]
+        shown = [f"{name} {state.log_history[-1][key]:.2f}" for key, name in self.shown if _logged(state, key)]
         if state.log_history and (missing := state.log_history[-1].get("judge/no_verdict", 0.0)) > _MISSING:
             shown.append(f"no verdict {missing:.0%}")
         step = f"step {state.global_step}/{state.max_steps}"
@@ -234,6 +240,7 @@ _SHOWN = (
     ("rewards/accuracy/mean", "accuracy"),
     ("rewards/fidelity/mean", "fidelity"),
     ("rewards/win_rate/mean", "win rate"),
+    ("rewards/score/mean", "score"),
 )
 
 

@@ -17,7 +17,7 @@ from concurrent.futures import Future, wait
 
 from sp3f_lib.judges.base import Judge
 from sp3f_lib.judges.groups import Group, judge_groups
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 from sp3f_lib.runs import StageError
 
 Row = tuple[str, str | None, str, str]  # question, what the judge is shown, language, response

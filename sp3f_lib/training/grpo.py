@@ -12,47 +12,36 @@
 3. An API judge is asked as soon as completions are there, while other work goes on: see early.py.
 4. Prompts are shuffled by seed and epoch, so that a run resumed in a later epoch sees what it would have seen.
 5. On one CPU a group's prompt goes through the model once: see shared_prompts.py.
-6. What the paper argues about is measured: groups without a correct answer, and groups without any signal.
+6. What the paper argues about is measured: groups without a correct answer, and groups without any signal (group_metrics.py).
 7. Where arms ask for it, the reference goes elsewhere than to the judge: into the prompt (hints.py), into a teacher's context
    (teacher.py); and the language term has another shape (rewards/shapes.py).
 
 TRL's defaults are not the paper's: the profiles set `loss_type: dr_grpo`, `scale_rewards: none`, `beta: 0`, `epsilon: 0.2`,
-`epsilon_high: 0.28`, and bf16 and gradient checkpointing explicitly.
+`epsilon_high: 0.28`, and bf16 and gradient checkpointing explicitly. What makes a trainer of a profile: policy.py.
 """
 
-import os
 from itertools import chain
 from pathlib import Path
-from statistics import pstdev
 
 import torch
 from accelerate.utils import broadcast_object_list, gather_object, is_peft_model
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
-from sp3f_lib.data.schema import english_question, problem_id
+from sp3f_lib.data.schema import problem_id
 from sp3f_lib.generation.decode import is_plain
-from sp3f_lib.judges import make_judge
-from sp3f_lib.judges.base import Judge, JudgeError
-from sp3f_lib.judges.groups import Group
-from sp3f_lib.judges.pairs import ALONE, calls_per_group
-from sp3f_lib.judges.privilege import privileged_text
-from sp3f_lib.judges.recorded import RecordedJudge, run_label
-from sp3f_lib.judges.spend import cap_note, forecast
-from sp3f_lib.judges.win_rates import flips
-from sp3f_lib.profiles import Profile
+from sp3f_lib.judges.base import Judge
+from sp3f_lib.profiles.judge_section import Judge as JudgeSettings
 from sp3f_lib.profiles.sections import Hint, Rewards, Teacher
-from sp3f_lib.profiles.sections import Judge as JudgeSettings
 from sp3f_lib.rewards.shapes import shape_term
-from sp3f_lib.rewards.verifiable import term_weights, verifiable_terms
 from sp3f_lib.runs import StageError
-from sp3f_lib.training.checks import guarded
-from sp3f_lib.training.common import StopAtCheckpoint, lora_config
+from sp3f_lib.training.common import StopAtCheckpoint
 from sp3f_lib.training.early import Judging, parts_of, places_of
+from sp3f_lib.training.group_metrics import group_metrics, judge_metrics, unsolved
 from sp3f_lib.training.hints import add_hints, hint_metrics, with_hints
 from sp3f_lib.training.samples import add_verdicts, sample_rows, write_samples
 from sp3f_lib.training.shared_prompts import shared_prompt_logps
-from sp3f_lib.training.teacher import POLICY, frozen_teacher, placed, taught_advantages, teacher_metrics
+from sp3f_lib.training.teacher import placed, taught_advantages, teacher_metrics
 
 # What a group without any verdict gets: the same for all, so it cancels.
 NO_VERDICT = 0.5
@@ -185,7 +174,8 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
             rewards[:, -1] = torch.tensor(rates, device=rewards.device)
         if self.rewards.language_shape != "add":
             self._shape(rewards)
-        self._log_groups(rewards)
+        self._log_metrics(group_metrics(rewards, self.reward_weights, self._group_size()))
+        self._unsolved = unsolved(rewards, self._group_size()).repeat_interleave(self._group_size())
         if self.hint.use and self.model.training:
             given = gather_object([row["hint_chunks"] for row in inputs])
             self._log_metrics(hint_metrics(rewards[:, 0].tolist(), given))
@@ -234,7 +224,7 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
             for place, rate in zip(places, chain.from_iterable(found), strict=True):
                 rates[place] = rate
             terms += found
-        self._log_judge([group for _, groups in parts for group in groups], terms)
+        self._log_metrics(judge_metrics([group for _, groups in parts for group in groups], terms, self.judge_settings))
         return rates, None
 
     def _write_samples(self, inputs, completions, rewards: torch.Tensor) -> None:
@@ -265,106 +255,3 @@ class SP3FTrainer(StopAtCheckpoint, GRPOTrainer):
 
     def _group_size(self) -> int:
         return self.num_generations if self.model.training else self.num_generations_eval
-
-    def _log_judge(self, groups: list[Group], terms: list[list[float]]) -> None:
-        """How much the judge said, how it leans to a slot, and what its verdicts cost (replayed ones count as when bought).
-
-        `terms`: what each group's responses got for it.
-        """
-        verdicts = [verdict for group in groups for verdict in group.verdicts]
-        replies = [reply for group in groups for reply in group.replies]
-        given = [verdict.preference for verdict in verdicts if verdict.preference is not None]
-        flipped, both = map(sum, zip(*(flips(group.pairs, group.verdicts) for group in groups), strict=True))
-        found = {
-            "no_verdict": 1 - sum(reply.given for reply in replies) / max(len(replies), 1),
-            "comparisons": float(len(verdicts)),
-            "calls": float(sum(group.calls for group in groups)),
-            "usd": sum(reply.usd or 0.0 for reply in replies),
-        }
-        alone = self.judge_settings.schedule in ALONE  # in no slot
-        found |= {"slot_a": sum(given) / len(given)} if given and not alone else {}
-        found |= {"spread": sum(map(pstdev, terms)) / len(terms)}
-        if self.judge_settings.reward != "win_rate":
-            rates = [group.rates(self.judge_settings.schedule) for group in groups]
-            found |= {"win_rate_spread": sum(pstdev(one) for one in rates if one) / len(rates)}
-        found |= {"flips": flipped / both} if both else {}
-        self._log_metrics({f"judge/{name}": value for name, value in found.items()})
-
-    def _log_groups(self, rewards: torch.Tensor) -> None:
-        """Shares of groups in which no response is correct, and in which the weighted rewards are all equal."""
-        groups = rewards.view(-1, self._group_size(), rewards.shape[1])
-        totals = (groups * self.reward_weights.to(rewards.device)).sum(-1)
-        unsolved = groups[:, :, 0].max(1).values == 0
-        self._unsolved = unsolved.repeat_interleave(self._group_size())
-        no_signal = ((totals.amax(1) - totals.amin(1)) < 1e-6).float().mean().item()
-        self._log_metrics({"groups/none_correct": unsolved.float().mean().item(), "groups/no_signal": no_signal})
-
-
-def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict], label: str = "grpo") -> None:
-    """Trains the model at `start` on `rows` with the rewards and the judge of the profile, into `directory/model`.
-
-    The judge is used only if its weight is not 0.
-    """
-    from datasets import Dataset
-
-    from sp3f_lib.generation.local import load_model
-    from sp3f_lib.training.common import train, trainer_settings
-
-    judge = judge_for_training(profile, rows, run_label(directory), label) if profile.rewards.win_rate else None
-    model, tokenizer = load_model(start, profile.model.torch_dtype, profile.model.revision)
-    terms = verifiable_terms(profile.rewards)
-    settings = trainer_settings(profile.grpo, directory, profile.seed) | {
-        "reward_weights": term_weights(profile.rewards, judged=judge is not None)
-    }
-    examples = [
-        {
-            "prompt": row["input"],
-            "question": english_question(row),
-            "reference": privileged_text(row, profile.judge.privilege) if judge else None,
-            "reward_model": row["reward_model"],
-            "extra_info": row["extra_info"],
-        }
-        | ({"translated_solution": row["translated_solution"]} if profile.hint.use else {})
-        | ({"solution": row["solution"]} if profile.teacher.use else {})
-        for row in rows
-    ]
-    frozen = profile.teacher.use and profile.teacher.model != POLICY
-    trainer = SP3FTrainer(
-        model=model,
-        args=GRPOConfig(**settings),
-        reward_funcs=[*guarded(terms), *([win_rate if profile.judge.reward == "win_rate" else score] if judge else [])],
-        train_dataset=Dataset.from_list(examples),
-        processing_class=tokenizer,
-        judge=judge,
-        judge_settings=profile.judge,
-        samples_every=profile.tracking.samples_every,
-        rewards=profile.rewards,
-        hint=profile.hint,
-        teacher=profile.teacher,
-        teacher_model=frozen_teacher(profile, tokenizer) if frozen else None,
-        peft_config=lora_config(profile),
-    )
-    train(trainer, directory, label, profile)
-
-
-def judge_for_training(profile: Profile, rows: list[dict], run: str, label: str) -> Judge:
-    """The judge, made before anything is loaded so that a missing key stops at once; says what it will cost."""
-    grpo, size = profile.grpo, profile.grpo.get("num_generations", 8)
-    calls_per_group(profile.judge.schedule, size, profile.judge.calls)  # an impossible budget stops here
-    judge = make_judge(profile.judge, run, seed=profile.seed)
-    if not isinstance(judge, RecordedJudge):
-        return judge
-    if profile.judge.model == "policy" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise JudgeError("judge.model=policy: self-judging works in one process; serve the model and use the judge 'api'")
-    batch = grpo.get("per_device_train_batch_size", 8) * grpo.get("gradient_accumulation_steps", 1)
-    prompts = grpo.get("max_steps", 0) * batch * int(os.environ.get("WORLD_SIZE", "1")) // size
-    texts = [english_question(row) + (privileged_text(row, profile.judge.privilege) or "") for row in rows]
-    answers = [row.get("translated_solution") or row["solution"] for row in rows]
-    lengths = (sum(len(text.encode(errors="replace")) for text in some) / len(some) for some in (texts, answers))
-    expected = forecast(profile.judge, prompts, size, *lengths, judge.ledger)
-    if int(os.environ.get("RANK", "0")) == 0:
-        print(f"{label}: judge {judge.name}, {expected}{cap_note(profile.judge, expected)}", flush=True)
-        spent = judge.ledger.spent(run)
-        if spent.calls:
-            print(f"{label}: {spent.calls:,} calls of this run are in the ledger already, {spent.usd:.2f} USD", flush=True)
-    return judge

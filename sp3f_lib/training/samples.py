@@ -3,7 +3,8 @@
 One row a completion, groups together: `step`, `group`, `place` (in the group), `id`, `lang`, `gold`, `question` (English),
 `prompt` (as the policy was asked), `completion`, one column for each reward term, `reward` (their weighted sum), and `verdicts`: a
 list of the comparisons it stood in, with `other` (place of the other response), `slot` ("A" or "B"), `preference` (of this
-response, in [0, 1]; none for no verdict) and `reason`.
+response, in [0, 1]; none for no verdict) and `reason`. Where the judge was not asked about pairs also what it said of the response:
+`judge_score` (a score or agreement, in [0, 1]) or `judge_rank` (mean over the rankings, from 1 for the best), NaN for nothing.
 
 Read some of it: a policy that has found a hole in its rewards shows here first.
 """
@@ -49,6 +50,9 @@ def add_verdicts(lines: list[dict], parts: Sequence[tuple[Sequence[int], Sequenc
         for group in groups:
             mine = places[start : start + len(group.responses)]
             start += len(group.responses)
+            for name, said in (("judge_score", group.values), ("judge_rank", group.ranks)):
+                for place, one in zip(mine, said, strict=False):  # `said` is empty where pairs were asked about
+                    lines[place][name] = float("nan") if one is None else one
             for pair, verdict in zip(group.pairs, group.verdicts, strict=True):
                 for slot, own, other in (("A", pair.first, pair.second), ("B", pair.second, pair.first)):
                     said = verdict.preference

@@ -15,7 +15,7 @@ def generated_tokens(stage: Path, seed: int | None = None) -> int | None:
     if not manifest or "grpo" not in manifest["settings"] or seed not in (None, manifest["settings"]["seed"]):
         return None
     section = manifest["settings"]["grpo"]
-    each = _completions(section, manifest["settings"].get("launch", {}).get("processes", 1))
+    each = completions_a_step(section, manifest["settings"].get("launch", {}).get("processes", 1))
     total, before = 0.0, 0
     for line in (stage / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -33,12 +33,12 @@ def most_tokens(section: dict, processes: int = 1) -> int:
     steps = max(section.get("max_steps", 0), 0)
     return (
         steps
-        * _completions(section, processes)
+        * completions_a_step(section, processes)
         * section.get("max_completion_length", 256)
         // section.get("num_iterations", 1)
     )
 
 
-def _completions(section: dict, processes: int) -> int:
+def completions_a_step(section: dict, processes: int) -> int:
     """Completions of one optimiser step."""
     return section.get("per_device_train_batch_size", 8) * section.get("gradient_accumulation_steps", 1) * processes

@@ -31,7 +31,7 @@ def _train(directory: Path, profile: Profile, kind: str, start: str, rows: Path,
     set_up(profile.threads)
     found = read_training_rows(rows, kind)
     if kind == "grpo":
-        from sp3f_lib.training.grpo import train_policy
+        from sp3f_lib.training.policy import train_policy
 
         train_policy(directory, profile, start, found, label)
     elif kind == "preference":

@@ -10,7 +10,7 @@ import pytest
 
 from sp3f_lib.audits.judge_file import judge_file, read_pairs, summary
 from sp3f_lib.data.schema import RowError
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 from ..judges.fault_server import FaultServer
 from ..toy import REPOSITORY

@@ -22,7 +22,7 @@ from sp3f_lib.audits.judge_ways import WAYS, ask_ways, cost_of_ways, planned_way
 from sp3f_lib.judges import Verdict, make_judge
 from sp3f_lib.judges.credit import orders
 from sp3f_lib.judges.spend import tokens_of_a_call
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 EXACT = SimulatedJudge(strength=1e6, slot_bias=0, noise=0, failures=0)
 PLAUSIBLE = SimulatedJudge(strength=2, slot_bias=0.25, noise=0.05, failures=0.02)

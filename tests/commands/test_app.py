@@ -13,7 +13,7 @@ from sp3f_lib.runs import StageError, Stopped
 
 from ..toy import REPOSITORY, TOY
 
-VERBS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
+VERBS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if not command.hidden)
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 def test_the_help_names_every_verb_in_a_group(capsys):
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
-    assert {"data", "base", "train", "evaluate", "pairs", "seeds", "reproduce", "judge", "ledger"} <= {*VERBS}
+    assert {"data", "base", "train", "evaluate", "pairs", "seeds", "ablations", "reproduce", "judge", "ledger"} <= {*VERBS}
     assert all(f"│ {verb} " in said for verb in VERBS)
     assert all(f"─ {group} ─" in said for group in ("Make models and their results", "Look at them", "Judges"))
     assert main(["-h"]) == 0

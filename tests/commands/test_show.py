@@ -37,7 +37,8 @@ def test_before_anything_is_made(folder, capsys):
     assert "icr_2 <- icr_1, reference sft: ICR: DPO + NLL on pairs chosen by the implicit reward" in "\n".join(lines)
     assert all([line.strip() for line in said] == ["not made yet"] for said in blocks(lines).values())
     assert list(blocks(lines)) == ["base", "sft", "icr_1", "icr_2"]
-    assert lines[-1] == "icr_2 is not made yet; sp3f train icr_2 makes it, --dry-run says what it takes"
+    assert lines[-2] == "icr_2 is not made yet. This makes it (with --dry-run it says what that takes):"
+    assert lines[-1] == f"  sp3f train icr_2 --profile {TOY} --regime common"
     assert not Path("runs").exists()
 
 
@@ -45,7 +46,7 @@ def test_the_shipped_base_is_there_from_the_beginning(folder, capsys):
     assert main(["show", "base"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[2] == "base <- lab (shipped): the base model" and said[3].endswith("lab/base-0/model")
-    assert said[-1] == "not evaluated yet; sp3f evaluate base does it"
+    assert said[-2:] == ["not evaluated yet. This does it:", "  sp3f evaluate base"]
     assert main(["show", "base", "--model", "Qwen/Qwen2.5-7B"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[1] == "model.path: Qwen/Qwen2.5-7B, not lab as in the profile"
@@ -61,6 +62,7 @@ def test_settings_that_are_not_the_profiles(folder, capsys):
         "grpo.max_steps: 20, not 6 as in the profile",
         "judge.schedule: all_ordered, not balanced as in the profile",
     ]
+    assert lines[-1].endswith(" --seed 3 --set grpo.max_steps=20 --set judge.schedule=all_ordered")
     assert blocks(lines)["judge_unprivileged"][0] == "  judge.privilege: none, not solution as in the profile"
     lines = show(capsys, "sp3f_implicit", "--regime", "common")
     assert any(line.startswith("sp3f_implicit <- sft, asks dpo and sft: ") for line in lines)
@@ -80,6 +82,10 @@ def test_the_whole_way_back_to_the_base(folder, capsys):
     assert [line.split()[0] for line in halfway["icr_1"]] == ["prompts", "responses", "scores", "pairs", "not"]
 
     assert main(["evaluate", "icr_1", *common]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("18 answers, sampled and greedy ones.") for line in told)
+    (everything,) = [line.split() for line in told if line.split()[:1] == ["all"]]
+    (sw,) = [line.split() for line in told if line.split()[:1] == ["sw"]]
     lines = show(capsys, "icr_1", "--regime", "common")
     stages = [json.loads(path.read_text()) for path in folder.glob("runs/toy/*/*/manifest.json")]
     assert lines[-1].startswith(f"{len(stages)} stages are finished, ")
@@ -87,16 +93,23 @@ def test_the_whole_way_back_to_the_base(folder, capsys):
     assert re.match(rf"  rows: eval 6, rl 24, sft 16 +runs/toy/data/{data.name}, \d+ s, \d\.\d GB$", lines[2])
     made = blocks(lines)
     assert [line.split()[0] for line in made["icr_1"]] == [
-        "prompts", "responses", "scores", "pairs", "model", "samples", "results",
+        "prompts", "responses", "scores", "pairs", "model", "samples", "results", "12",
     ]  # fmt: skip
     assert made["icr_1"][1].split()[1] == "36"  # 6 prompts in 2 languages, 3 responses to each
-    for line in made["icr_1"][:-1]:  # the folder's name is the key
+    for line in made["icr_1"][:-2]:  # the folder's name is the key
         where = Path(re.search(r"runs/toy/[\w-]+/[0-9a-f]{12}", line)[0])
         assert (where / "manifest.json").is_file()
-    evaluated = Path(re.search(r"runs/toy/evaluation\S+(?=,)", made["icr_1"][-2])[0])
-    accuracy = table(read_samples({"": evaluated})).iloc[0]
+    evaluated = Path(re.search(r"runs/toy/evaluation\S+(?=,)", made["icr_1"][-3])[0])
+    samples = read_samples({"": evaluated})
+    accuracy, tokens = table(samples).iloc[0], samples[~samples.greedy].tokens.mean()
     span = f"accuracy {100 * accuracy['mean']:.1f} [{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}] %"
-    assert span in made["icr_1"][-1] and made["icr_1"][-1].endswith("; 3 problems, 12 answers")
+    assert span in made["icr_1"][-2] and made["icr_1"][-2].endswith(f", {tokens:.1f} tokens an answer")
+    right = f"{100 * samples[samples.greedy].accuracy.mean():.1f}"
+    said = "12 sampled answers to 3 problems, 95 % intervals over problems"
+    assert made["icr_1"][-1].strip() == f"{said}; 6 greedy answers beside: {right} % right"
+    # The same numbers as `sp3f evaluate` gave: accuracy, interval, length, problems, sampled answers.
+    assert everything[1] == f"{100 * accuracy['mean']:.1f}" and everything[-5:] == [f"{tokens:.1f}", "3", "12", "6", right]
+    assert sw[-4:-1] == ["3", "6", "3"]
     # Another setting is another model, whose beginning is the same.
     other = blocks(show(capsys, "icr_1", "--regime", "common", "--set", "preference.beta=0.2"))
     assert other["icr_1"][:4] == made["icr_1"][:4] and other["icr_1"][-1].strip() == "not made yet"

@@ -56,7 +56,7 @@ def status(capsys, *options: str) -> list[str]:
 
 def cell(lines: list[str], regime: str, name: str) -> str:
     """What stands behind a model in the table of a regime."""
-    start = next(k for k, line in enumerate(lines) if line.split()[:1] == [regime])
+    start = next(k for k, line in enumerate(lines) if line.split()[:2] == ["regime", regime])
     return next(line for line in lines[start:] if line.split()[:1] == [name]).strip().removeprefix(name).strip()
 
 
@@ -70,8 +70,8 @@ def test_before_anything_is_made_everything_is_missing_and_the_answer_comes_at_o
     done = subprocess.run(command, capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     lines = done.stdout.splitlines()
-    assert lines[0] == "profile lab: runs/lab, where nothing is yet" and lines[-1] == "[] 0", done.stderr
-    assert lines[-2] == "  missing: 22 of 22 evaluated models"
+    assert lines[0] == "Profile lab; nothing is made yet, all will be in runs/lab" and lines[-1] == "[] 0", done.stderr
+    assert lines[2] == "What `sp3f reproduce` makes: 0 of 22 models are evaluated (each seed counts)"
     # Of the processor, because the clock of a machine with other work says nothing.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
     assert not Path("runs").exists()
@@ -86,7 +86,7 @@ def test_all_lists_every_model_with_what_it_is(folder, capsys):
 
 def test_seeds_and_an_unknown_profile(folder, capsys):
     lines = status(capsys, "--seeds", "2")
-    assert any(line.split() == ["warm", "seed", "0", "seed", "1"] for line in lines)
+    assert any(line.split() == ["regime", "warm", "seed", "0", "seed", "1"] for line in lines)
     assert cell(lines, "warm", "base") == "missing" and cell(lines, "warm", "sft").split() == ["missing", "missing"]
     assert main(["status", "--profile", "lap"]) == 1
     assert "unknown profile 'lap'; nearest known: 'lab'" in capsys.readouterr().err
@@ -104,7 +104,7 @@ def test_a_stage_at_work_then_interrupted_then_made(folder, capsys):
         ledger.write(Entry("1", "verdict", 1.0, "", "A", **called, tokens_in=100, tokens_out=10, usd=0.25, run=label))
         ledger.close()
         lines = status(capsys)
-        at_work = lines.index("At work")
+        at_work = lines.index("At work now")
         assert re.fullmatch(r"  sft cold: step 3/6, loss \d\.\d\d, \d+ s left", lines[at_work + 1])
         where = f"    runs/toy/sft-cold/{stage.name}, process {child.pid} on .+ since .+, judge so far: 1 calls, 0.25 USD"
         assert re.fullmatch(where, lines[at_work + 2])
@@ -116,7 +116,7 @@ def test_a_stage_at_work_then_interrupted_then_made(folder, capsys):
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
     lines = status(capsys)
-    assert "At work" not in lines
+    assert "At work now" not in lines
     told = lines[lines.index("Interrupted") + 1 :]
     assert told[0] == "  sft cold: interrupted at step 2 of 6; the same command goes on"  # a checkpoint every two steps
     assert told[1].startswith(f"    runs/toy/sft-cold/{stage.name}, begun 20")
@@ -125,13 +125,14 @@ def test_a_stage_at_work_then_interrupted_then_made(folder, capsys):
     assert main(train) == 0
     assert "sft cold: goes on from step 2" in capsys.readouterr().out
     lines = status(capsys)
-    assert not {"At work", "Interrupted"} & set(lines) and cell(lines, "cold", "sft") == "made"
+    assert not {"At work now", "Interrupted"} & set(lines) and cell(lines, "cold", "sft") == "made"
     # Made is the model; another setting is another model.
     assert main(["train", "sft", "--profile", str(TOY), "--regime", "cold", "--set", "sft.learning_rate=0.1"]) == 0
     assert cell(status(capsys), "cold", "sft") == "made"
     assert main(["evaluate", "base", "--profile", str(TOY), "--regime", "cold"]) == 0
     lines = status(capsys)
-    assert cell(lines, "cold", "base") == "evaluated" and lines[-1] == "  missing: 6 of 7 evaluated models"
+    assert cell(lines, "cold", "base") == "evaluated"
+    assert "What `sp3f reproduce` makes: 1 of 7 models are evaluated (each seed counts)" in lines
     # What is lost is said, and where.
     next(stage.glob("model/*.safetensors")).unlink()
     lines = status(capsys)
@@ -159,7 +160,8 @@ def test_a_notebook_is_up_to_date_as_long_as_its_figures_are_there(folder, capsy
     assert "    01_data_prep  to be run" in status(capsys)
     assert main(["reproduce", "01", "--profile", str(TOY)]) == 0
     lines = status(capsys)
-    assert "    01_data_prep  up to date" in lines and lines[-1] == "  missing: 7 of 7 evaluated models"
+    models = "What `sp3f reproduce` makes: 0 of 7 models are evaluated (each seed counts)"
+    assert "    01_data_prep  up to date" in lines and f"{models}, 1 of 1 notebooks are up to date" in lines
     shutil.rmtree("figures")
     lines = status(capsys)
-    assert "    01_data_prep  to be run" in lines and lines[-1] == "  missing: 7 of 7 evaluated models, 1 of 1 notebooks"
+    assert "    01_data_prep  to be run" in lines and f"{models}, 0 of 1 notebooks are up to date" in lines

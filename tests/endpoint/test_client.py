@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from sp3f_lib.endpoint.client import JudgeError, check_before_training
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 pytest.importorskip("openai")
 KEY = "sk-a-very-secret-key"

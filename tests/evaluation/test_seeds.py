@@ -6,14 +6,18 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from sp3f_lib.evaluation.score import table
 from sp3f_lib.evaluation.seeds import (
     differences,
+    each_seed,
+    estimate,
     mean_and_half_width,
     over_seeds,
     read_results,
     report,
     seed_table,
 )
+from sp3f_lib.evaluation.statistics import over_seeds_and_problems
 
 
 def results(**by_method) -> pd.DataFrame:
@@ -34,22 +38,27 @@ THREE = results(base=[0.9, 0.8, 0.7], sft=[0.50, 0.70, 0.30], rlvr=[0.52, 0.74, 
 
 
 def test_the_mean_over_seeds_has_a_t_interval():
-    table = over_seeds(THREE).set_index("method")
+    means = over_seeds(THREE, ["accuracy"]).set_index("method")
     # mean 50, standard deviation 20, t(2) = 4.303: 4.303 * 20 / sqrt(3) = 49.7
-    assert table.accuracy["sft"] == "50.0 ± 49.7"
-    assert table["accuracy by seed"]["sft"] == "50.0 70.0 30.0"
-    assert list(table.seeds) == [3, 3, 3, 3]
+    assert means.accuracy["sft"] == "50.0 ± 49.7"
+    assert list(means.seeds) == [3, 3, 3, 3]
+    assert each_seed(THREE).set_index("method").loc["sft", ["seed 0", "seed 1", "seed 2"]].tolist() == [50, 70, 30]
 
 
-def test_steps_are_no_percentages_and_what_no_regime_has_is_left_out():
-    table = over_seeds(THREE)
-    assert table["steps by seed"][0] == "2.0 3.0 4.0"
-    assert "fidelity others" not in table and "accuracy en" not in table
+def test_steps_and_tokens_are_no_percentages_and_what_no_regime_has_is_left_out():
+    means = over_seeds(THREE.assign(tokens=60.0), ["steps", "tokens", "fidelity others", "accuracy en"])
+    assert (means.steps[0], means.tokens[0]) == ("3.0 ± 2.5", "60.0 ± 0.0")
+    assert "fidelity others" not in means and "accuracy en" not in means
+
+
+def test_what_a_method_lacks_is_a_dash():
+    part = THREE.assign(greedy=THREE.greedy.where(THREE.method != "sft"))
+    assert over_seeds(part, ["greedy"]).set_index("method").greedy["sft"] == "-"
 
 
 def test_one_seed_says_nothing_of_another():
     assert mean_and_half_width(THREE.accuracy.to_numpy()[:1]) == (0.9, float("inf"))
-    assert over_seeds(THREE[THREE.seed == 0]).accuracy.iloc[0] == "90.0"
+    assert over_seeds(THREE[THREE.seed == 0], ["accuracy"]).accuracy.iloc[0] == "90.0"
 
 
 def test_a_wider_confidence_makes_a_wider_interval():
@@ -88,8 +97,8 @@ def test_the_other_way_round_the_difference_changes_its_sign():
 
 
 def test_only_seeds_that_have_both_methods_count():
-    table = THREE[~((THREE.method == "sft") & (THREE.seed == 1))]
-    (row,) = differences(table, pairs=[("rlvr", "sft")]).to_dict("records")
+    part = THREE[~((THREE.method == "sft") & (THREE.seed == 1))]
+    (row,) = differences(part, pairs=[("rlvr", "sft")]).to_dict("records")
     assert (row["seeds"], row["by_seed"]) == (2, "+2.0 +6.0")
 
 
@@ -125,7 +134,7 @@ def test_without_any_pair_there_is_an_empty_table(tmp_path):
 
 
 def answers(accuracy, lang="sw", fidelity=1.0, greedy=False, problem="p1", steps=2) -> list[dict]:
-    common = {"problem": problem, "lang": lang, "fidelity": fidelity, "greedy": greedy, "steps": steps}
+    common = {"problem": problem, "lang": lang, "fidelity": fidelity, "greedy": greedy, "steps": steps, "tokens": 10 * steps}
     return [common | {"accuracy": float(a)} for a in accuracy]
 
 
@@ -144,8 +153,8 @@ def evaluations(tmp_path):
 
 
 def test_a_seed_is_a_line_of_shares_of_the_sampled_answers(evaluations):
-    table = seed_table(read_results(evaluations)).set_index("method")
-    assert table.loc["sft"].to_dict() == {
+    lines = seed_table(read_results(evaluations)).set_index("method")
+    assert lines.loc["sft"].to_dict() == {
         "regime": "cold",
         "seed": 0,
         "accuracy": pytest.approx(5 / 8),
@@ -153,6 +162,7 @@ def test_a_seed_is_a_line_of_shares_of_the_sampled_answers(evaluations):
         "both": pytest.approx(3 / 8),
         "greedy": 1.0,
         "steps": pytest.approx((4 * 2 + 2 * 4) / 8),
+        "tokens": pytest.approx(10 * (4 * 2 + 2 * 4) / 8),
         "problems": 3,
         "answers": 8,
         "accuracy en": 1.0,
@@ -160,9 +170,55 @@ def test_a_seed_is_a_line_of_shares_of_the_sampled_answers(evaluations):
         "accuracy others": pytest.approx(3 / 6),
         "fidelity others": pytest.approx(4 / 6),
     }
-    assert math.isnan(table.greedy["sp3f"]) and math.isnan(table["accuracy en"]["sp3f"])
+    assert math.isnan(lines.greedy["sp3f"]) and math.isnan(lines["accuracy en"]["sp3f"])
 
 
-def test_the_report_shows_both_tables():
+def test_the_report_shows_means_seeds_and_differences():
     text = report(THREE)
-    assert "50.0 ± 49.7" in text and "+2.0 +4.0 +6.0" in text and "0.0742" in text  # p of t(2) = 3.4641
+    assert "50.0 ± 49.7" in text and "0.0742" in text  # p of t(2) = 3.4641
+    assert any(line.split() == ["warm", "sft", "50.0", "70.0", "30.0"] for line in text.splitlines())
+
+
+def test_the_report_fits_into_a_window_with_ten_seeds_and_every_column():
+    ten = results(
+        **{name: [0.1 * k for k in range(10)] for name in ("sft", "rlvr_without_fidelity", "judge_unprivileged", "sp3f")}
+    )
+    shares = {f"{metric} {which}": ten.accuracy for metric in ("accuracy", "fidelity") for which in ("en", "others")}
+    lines = report(ten.assign(tokens=123.4, **shares)).splitlines()
+    assert max(map(len, lines)) <= 120
+    assert not any("nan" in line.lower() for line in lines)
+
+
+def test_of_one_seed_the_report_has_neither_intervals_nor_seeds():
+    text = report(THREE[THREE.seed == 1])
+    assert "±" not in text and "Accuracy of each seed" not in text and "nan" not in text.lower() and "p_t" not in text
+    assert any(line.split() == ["warm", "rlvr", "sft", "4.0"] for line in text.splitlines())
+
+
+# ---- one interval for all tables
+
+
+def scored(*shares: float) -> pd.DataFrame:
+    """Four answers to each problem, so many of them right, at one seed."""
+    rows = [
+        {"method": "m", "seed": 0, "problem": f"p{k}", "greedy": False, "accuracy": float(n < 4 * share), "fidelity": 1.0}
+        for k, share in enumerate(shares)
+        for n in range(4)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_of_one_seed_the_interval_is_that_of_the_evaluation():
+    answers = scored(0.25, 0.5, 0.75, 1, 0, 0.5)
+    row = table(answers).iloc[0]
+    found = estimate(answers, "accuracy")
+    assert [found[name] for name in ("mean", "low", "high")] == [row["mean"], row.low, row.high]
+    assert (found["by_seed"], found["problems"], found["shared"]) == ({0: 0.5}, 6, True)
+
+
+def test_of_two_seeds_it_is_over_seeds_and_problems():
+    one = scored(0.25, 0.5, 0.75)
+    both = pd.concat([one, scored(1, 1, 0.75).assign(seed=1)])
+    found = estimate(both, "accuracy")
+    expected = over_seeds_and_problems([[0.25, 0.5, 0.75], [1, 1, 0.75]])
+    assert {name: found[name] for name in expected} == expected and found["by_seed"] == {0: 0.5, 1: pytest.approx(11 / 12)}

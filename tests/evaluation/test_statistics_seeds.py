@@ -61,10 +61,9 @@ def test_the_interval_widens_where_seeds_differ_and_where_problems_do():
     assert width(over_seeds_and_problems(problems)) > 1.5 * width(over_seeds_and_problems(alike))
 
 
-def test_of_one_seed_it_is_the_interval_over_problems():
-    shares = simulated(np.random.default_rng(2), seeds=1)
-    expected = clustered_mean(shares[0], range(60))
-    assert over_seeds_and_problems(shares) == {name: expected[name] for name in ("mean", "low", "high")}
+def test_one_seed_has_no_interval_over_seeds():
+    with pytest.raises(ValueError, match="take clustered_mean"):
+        over_seeds_and_problems([[0.5, 1.0]])
 
 
 def test_the_same_shares_have_the_same_interval_whatever_their_order():

@@ -14,7 +14,7 @@ from sp3f_lib.judges.list_prompt import parse_ranking
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.judges.score_prompt import parse_score
 from sp3f_lib.judges.spend import forecast
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 from .fault_server import FaultServer
 

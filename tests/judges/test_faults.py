@@ -8,7 +8,7 @@ import pytest
 
 from sp3f_lib.judges import BudgetError, JudgeError, Ledger, Pair, api, make_judge
 from sp3f_lib.judges.prompts import parse_verdict
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 from .asking import compare, questions
 from .fault_server import FaultServer

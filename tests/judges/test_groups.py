@@ -7,7 +7,7 @@ import pytest
 from sp3f_lib.judges.base import Verdict
 from sp3f_lib.judges.groups import Group, judge_groups
 from sp3f_lib.judges.pairs import SCHEDULES, calls_per_group
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 
 class Longer:

@@ -12,7 +12,7 @@ import pytest
 from sp3f_lib.judges import JudgeError, Pair, make_judge
 from sp3f_lib.judges.ledger import request_key
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 from ..toy import TOY
 from .asking import compare
@@ -211,7 +211,7 @@ def test_the_settings_that_decide_verdicts_belong_to_the_measurement(folder):
 def test_a_policy_is_trained_with_it_and_each_problem_is_judged_in_its_language(folder, tmp_path):
     from sp3f_lib.data.sources import lab_rows
     from sp3f_lib.lab.problems import sample_problems
-    from sp3f_lib.training.grpo import train_policy
+    from sp3f_lib.training.policy import train_policy
     from sp3f_lib.training.samples import read_samples
 
     changes = {"grpo.max_steps": 2, "tracking.samples_every": 1, "judge.name": "implicit", "judge.beta": 0.01}

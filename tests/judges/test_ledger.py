@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sp3f_lib.judges import JudgeError, Ledger, Pair, make_judge, prompts
 from sp3f_lib.judges.ledger import Entry, open_ledger, request_key
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 from .asking import compare, questions
 from .fault_server import FaultServer
@@ -27,7 +27,7 @@ KEY = "sk-a-very-secret-key"
 CHILD = """
 import asyncio, sys
 from sp3f_lib.judges import Pair, make_judge
-from sp3f_lib.profiles.sections import Judge
+from sp3f_lib.profiles.judge_section import Judge
 path, first, last, concurrency = sys.argv[1], *map(int, sys.argv[2:])
 judge = make_judge(Judge(name="api", model="m", ledger=path, concurrency=concurrency, timeout_seconds=20))
 pairs = [Pair(f"question {k}", f"one {k}", f"other {k}", f"reference {k}") for k in range(first, last)]

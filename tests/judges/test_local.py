@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sp3f_lib.judges import JudgeError, Ledger, make_judge
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 from .asking import compare
 from .taught_model import SECRET, expected, made_once, questions

@@ -10,7 +10,7 @@ import pytest
 from sp3f_lib.judges import Lineup, Noise, Pair, Single, make_judge
 from sp3f_lib.judges.noise import draws
 from sp3f_lib.profiles import ProfileError, load_profile
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 N = 4000  # of each: a share has a standard deviation of at most 0.008
 CELLS = [(1.0, 0.0), (0.9, 0.1), (0.75, -0.2), (0.5, 0.0), (0.5, 0.5)]

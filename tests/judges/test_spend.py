@@ -9,7 +9,7 @@ from sp3f_lib.judges.base import BudgetError, JudgeError
 from sp3f_lib.judges.ledger import Entry, Ledger, Spent
 from sp3f_lib.judges.pairs import calls_per_group
 from sp3f_lib.judges.spend import PRICES, Budget, cap_note, forecast, price_of
-from sp3f_lib.profiles.sections import Judge
+from sp3f_lib.profiles.judge_section import Judge
 
 
 def settings(model="gpt-4o-mini", **more):

@@ -10,7 +10,7 @@ from sp3f_lib.judges.alignment import agreement
 from sp3f_lib.judges.groups import Group, judge_groups
 from sp3f_lib.judges.list_prompt import ranks_of
 from sp3f_lib.judges.pairs import calls_per_group
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 
 REFERENCE = r"5 + 3 = 8. 8 - 4 = 4. 4 + 9 = 13. Therefore, the answer is \boxed{13}."
 RIGHT = r"Fünf: 5 + 3 = 8. 8 - 4 = 4. 9 + 4 = 13. Also \boxed{13}."

@@ -19,6 +19,7 @@ NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 TOY = REPOSITORY / "tests" / "toy.yaml"
 # Sizes that are parameters of one notebook, not of the profile.
 SIZES = {
+    "04_ablations": {"questions": []},  # its queue: tests/pipeline/test_ablations.py
     "06_judge_audit": {"problems": 6, "groups": 3, "attacked": 3, "simulated": 6},
     # Each reward and iteration is one more training and evaluation. The toy's answers are too much alike for the controls.
     "07_icr": {"other_rewards": False, "iterations": 1},
@@ -60,7 +61,7 @@ def test_the_figures_and_their_tables_are_there(folder):
         "differences",
         "sft_loss",
         "fidelity_confusion",
-        *(f"judge_{n}" for n in ("accuracy", "bias", "attacks", "simulation")),
+        *(f"judge_{n}" for n in ("accuracy", "bias", "attacks", "ways", "ways_simulated", "simulation")),
         *(f"icr_{n}" for n in ("accuracy", "alpha", "results")),
         *(f"lidr_{n}" for n in ("agreement", "answers", "failures", "results")),
         *(f"{n}_{r}" for n in ("rl_curves", "languages", "sft_languages") for r in ("warm", "cold")),

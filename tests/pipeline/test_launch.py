@@ -2,10 +2,12 @@
 
 import pytest
 
+from sp3f_lib.pipeline import launch
 from sp3f_lib.pipeline.launch import run_stages
 from sp3f_lib.pipeline.models import data
+from sp3f_lib.pipeline.workers import Worker, can_be_kept
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.runs import StageError
+from sp3f_lib.runs import StageError, read_manifest, sha256_file
 
 from ..toy import TOY
 
@@ -26,7 +28,7 @@ def test_a_job_waits_for_what_it_needs_and_directories_come_in_the_order_of_the_
 def test_what_is_there_already_needs_no_process(monkeypatch):
     profile, told = load_profile(TOY), []
     directory = data(profile)
-    monkeypatch.setattr("sp3f_lib.pipeline.launch._start", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr("sp3f_lib.pipeline.launch.Worker", lambda *_: pytest.fail("a process was started"))
     assert run_stages([(profile, "data", None)] * 2, told.append) == [directory, directory]
     assert told == [{0: directory, 1: directory}]
 
@@ -37,3 +39,66 @@ def test_what_was_finished_before_a_failure_was_told_of():
     with pytest.raises(StageError, match=r"data .*failed: .*nowhere"):
         run_stages([(bad, "data", None), (good, "data", None)], told.append, {0: 1})
     assert told == [{1: data(good)}]
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[Worker]:
+    """The workers that were started."""
+    seen = []
+
+    def start(lines):
+        seen.append(Worker(lines))
+        return seen[-1]
+
+    monkeypatch.setattr(launch, "Worker", start)
+    return seen
+
+
+def test_a_worker_is_kept_and_what_it_makes_is_what_new_ones_make(started, monkeypatch, tmp_path):
+    """Trainings leave nothing behind in their process that would change the next one."""
+    profile = load_profile(TOY, {"parallel": 1, "sft.max_steps": 2, "grpo.max_steps": 2})
+    jobs, made = [(profile, "evaluate", name) for name in ("sft", "sp3f", "rlvr")], {}
+    for kept in (True, False):
+        (tmp_path / str(kept)).mkdir()
+        monkeypatch.chdir(tmp_path / str(kept))
+        monkeypatch.setattr(launch, "can_be_kept", lambda profile, kept=kept: kept)
+        run_stages(jobs)
+        files = {path for path in (tmp_path / str(kept)).rglob("*") if path.suffix in (".safetensors", ".parquet")}
+        made[kept] = {str(path.relative_to(tmp_path / str(kept))): sha256_file(path) for path in files}
+    assert made[True] == made[False] and sum(name.endswith("samples.parquet") for name in made[True]) == 3
+    assert len(started) == 1 + 3
+
+
+def test_a_stage_in_a_kept_worker_has_a_peak_of_its_own(started, tmp_path):
+    profile = load_profile(TOY, {"parallel": 1})
+    big, small = run_stages(
+        [(profile, "train", "sft"), (load_profile(TOY, {"parallel": 1}, seed=1), "data", None)], after={1: 0}
+    )
+    assert len(started) == 1
+    assert read_manifest(small)["peak_memory_mb"] <= read_manifest(big.parent)["peak_memory_mb"]
+
+
+def test_a_worker_that_is_killed_at_rest_is_replaced(started):
+    first, second = (load_profile(TOY, {"parallel": 1}, seed=seed) for seed in (0, 1))
+
+    def kill(found):
+        started[0]._process.kill()
+        started[0]._process.wait()
+
+    assert run_stages([(first, "data", None), (second, "data", None)], kill) == [data(first), data(second)]
+    assert len(started) == 2
+
+
+def test_a_worker_that_is_killed_at_work_is_a_failure(started, monkeypatch):
+    def killed(worker, job, arguments):
+        worker.job = job
+        worker._process.kill()
+
+    monkeypatch.setattr(Worker, "start", killed)
+    with pytest.raises(StageError, match="data  failed"):
+        run_stages([(load_profile(TOY), "data", None)])
+
+
+def test_where_a_gpu_may_be_used_a_worker_takes_one_job():
+    assert can_be_kept(load_profile("lab")) and not can_be_kept(load_profile("gpu1"))
+    assert not can_be_kept(load_profile("lab", {"grpo.use_cpu": False}))

@@ -11,7 +11,7 @@ from sp3f_lib.runs import PACKAGE, code_hash
 
 from ..toy import TOY
 
-TRAINERS = {"sft": "sft.py", "alignment": "sft.py", "preference": "preference.py", "grpo": "grpo.py"}
+TRAINERS = {"sft": "sft.py", "alignment": "sft.py", "preference": "preference.py", "grpo": "policy.py"}
 # Files of training/ that watch, store, refuse or write down, and change no weight.
 _BESIDE = {
     "alarms.py",

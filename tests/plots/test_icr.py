@@ -96,7 +96,7 @@ def test_published_results_leave_out_models_of_which_only_the_mean_is_published(
 
 def test_names_and_colours_of_models():
     assert [icr.model_name(m) for m in ("sft", "icr_2", "lidr", "lidr_content", "dpo", "mine_1")] == [
-        *("SFT", "ICR 2", "LIDR", "LIDR content", "DPO", "mine_1")
+        *("SFT", "ICR 2", "LIDR", "LIDR content", "DPO", "mine 1")
     ]
     assert icr.model_colour("icr_1") == icr.model_colour("icr_2") != icr.model_colour("lidr_1")
 

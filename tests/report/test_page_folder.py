@@ -41,6 +41,24 @@ def test_a_method_comes_from_the_model_that_it_started_from(run_folder):
     assert read_run(run_folder).origins == {("warm", "sft"): "base", ("warm", "sp3f"): "sft", ("warm", "icr_1"): "sft"}
 
 
+def test_one_regime_alone_and_of_a_regime_that_is_not_there_the_nearest(run_folder):
+    run = read_run(run_folder, "cold")
+    assert named(run, "evaluation") == [("sft", "cold", 0)] and run.regimes == ["cold"]
+    assert len(run.of("data")) == len(read_run(run_folder).of("data"))
+    with pytest.raises(StageError, match="nothing is finished of regime 'cool'; nearest known: 'cold'"):
+        read_run(run_folder, "cool")
+
+
+def test_what_is_chosen_counts_alone_even_if_it_is_older(run_folder):
+    def first_settings(found):
+        return {stage.path for stage in found if stage.manifest["settings"].get("grpo") == {"max_steps": 1}}
+
+    run = read_run(run_folder, chosen=first_settings)
+    (stage,) = run.of("training")
+    assert (stage.method, stage.seed, stage.manifest["settings"]["grpo"]) == ("sp3f", 1, {"max_steps": 1})
+    assert run.of("evaluation") == [] and run.of("data")
+
+
 def test_what_is_not_finished_is_said_and_not_shown(run_folder, tmp_path):
     open_one = tmp_path / "toy" / "sp3f-cold" / "abc"
     open_one.mkdir(parents=True)

@@ -1,6 +1,13 @@
 """The page in a real browser: filters, groups, verdicts, pairs, and texts that would do something if they were not text."""
 
+import json
+import shutil
+
 import pytest
+
+from sp3f_lib.judges.base import Single
+from sp3f_lib.judges.ledger import Entry, Ledger, request_key
+from sp3f_lib.report.page import write_report
 
 UNSEEN = "\u202e"
 
@@ -99,6 +106,28 @@ def test_a_group_stands_side_by_side_with_terms_reference_and_verdicts(opened, s
     assert texts(opened, ".said-of .text") == [said["reason"]]
     cells = [cell for cell in texts(opened, ".verdicts td") if cell]
     assert (cells.count("1"), cells.count("0"), cells.count("?")) == (6, 6, 2)
+
+
+def test_what_the_judge_wrote_of_one_answer_opens_below_it(browser, run_folder, said, tmp_path):
+    folder, sampling = shutil.copytree(run_folder, tmp_path / "toy"), '{"temperature": 0.0}'
+    for path in folder.glob("sp3f-warm/*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        manifest["settings"]["judge"]["schedule"] = "score"
+        path.write_text(json.dumps(manifest))
+    ledger = Ledger(tmp_path / "verdicts.sqlite")
+    asked, endpoint = Single("What is 1 + 1?", said["arabic"], "1 + 1: \\boxed{2}.", "solution"), "chat/completions"
+    key = request_key(asked, said["judge"], endpoint, sampling)
+    reply = ("verdict", 0.3, "", said["reason"], said["judge"], endpoint, "score-1", "solution", sampling, 0)
+    ledger.write(Entry(key, *reply))
+    ledger.close()
+    browser.get(write_report(folder).as_uri())
+    wait(browser, "return !document.getElementById('browser').hidden")
+    choose(browser, "kind", "training")
+    choose(browser, "lang", "Arabic")
+    assert texts(browser, ".card .reply summary") == ["what the judge wrote"]
+    assert texts(browser, ".card .reply .text") == [said["reason"]]
+    browser.find_element("css selector", ".verdicts .win").click()
+    assert texts(browser, ".said-of p") == ["It was asked about each answer alone: see under 1."]
 
 
 BOX = "const box = document.querySelectorAll('.card')[arguments[0]].getBoundingClientRect(); return [box.left, box.top]"

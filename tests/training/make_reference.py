@@ -26,7 +26,8 @@ from trl import DPOConfig, GRPOConfig
 
 from sp3f_lib.base.model import CHAT_TEMPLATE, END, SPECIAL, new_model
 from sp3f_lib.machine import set_up
-from sp3f_lib.profiles.sections import Judge, LabModel
+from sp3f_lib.profiles.judge_section import Judge
+from sp3f_lib.profiles.sections import LabModel
 from sp3f_lib.runs import write_text
 from sp3f_lib.training.grpo import SP3FTrainer
 from sp3f_lib.training.preference import PreferenceTrainer

@@ -12,7 +12,8 @@ from sp3f_lib.judges.base import Verdict
 from sp3f_lib.judges.privilege import privileged_text
 from sp3f_lib.lab.problems import Event, Problem
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.profiles.sections import Judge, Rewards
+from sp3f_lib.profiles.judge_section import Judge
+from sp3f_lib.profiles.sections import Rewards
 from sp3f_lib.rewards.verifiable import verifiable_terms
 from sp3f_lib.training.grpo import NO_VERDICT, SP3FTrainer, win_rate
 

@@ -12,7 +12,7 @@ from trl import GRPOConfig
 
 from sp3f_lib.base.model import new_model
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.profiles.sections import Judge
+from sp3f_lib.profiles.judge_section import Judge
 from sp3f_lib.training.grpo import SP3FTrainer
 
 from ..toy import TOY

@@ -12,7 +12,8 @@ from sp3f_lib.data.sources import lab_rows
 from sp3f_lib.judges.base import Verdict
 from sp3f_lib.lab.problems import lab_languages, render_solution, sample_problems
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.profiles.sections import Hint, Judge, Rewards
+from sp3f_lib.profiles.judge_section import Judge
+from sp3f_lib.profiles.sections import Hint, Rewards
 from sp3f_lib.rewards.verifiable import verifiable_terms
 from sp3f_lib.training.checks import check_rows
 from sp3f_lib.training.grpo import SP3FTrainer, win_rate

@@ -16,8 +16,8 @@ from sp3f_lib.commands import main
 from sp3f_lib.judges import Noise
 from sp3f_lib.pipeline.models import model
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.training.grpo import judge_for_training
 from sp3f_lib.training.metrics import is_documented
+from sp3f_lib.training.policy import judge_for_training
 from sp3f_lib.training.samples import read_samples
 
 from ..judges.fault_server import FaultServer

@@ -46,7 +46,7 @@ if os.environ.get("ACCELERATE_USE_FSDP") == "true":
 from sp3f_lib.data.schema import read_rows
 from sp3f_lib.machine import set_up
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.training import grpo
+from sp3f_lib.training import grpo, policy
 
 directory = Path(sys.argv[1])
 
@@ -85,7 +85,7 @@ calculate = grpo.SP3FTrainer._calculate_rewards
 GRPOTrainer._generate_single_turn = single_turn
 grpo.SP3FTrainer._generate_and_score_completions, grpo.SP3FTrainer._calculate_rewards = score, rewards
 set_up(1)
-grpo.train_policy(directory, load_profile(directory / "profile.yaml"), sys.argv[2], read_rows(Path(sys.argv[3])))
+policy.train_policy(directory, load_profile(directory / "profile.yaml"), sys.argv[2], read_rows(Path(sys.argv[3])))
 sys.stdout.flush()
 os._exit(0)  # as training/processes.py ends: threads of the collectives may abort the interpreter's own end
 """

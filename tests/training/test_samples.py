@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import math
 
 import pandas as pd
 import pytest
 
+from sp3f_lib.judges import AlignmentJudge
 from sp3f_lib.judges.base import Verdict
 from sp3f_lib.judges.groups import Group, judge_groups
-from sp3f_lib.profiles.sections import Judge as Settings
+from sp3f_lib.profiles.judge_section import Judge as Settings
 from sp3f_lib.training.metrics import describe, is_documented
 from sp3f_lib.training.samples import add_verdicts, read_samples, sample_rows, write_samples
 
@@ -47,6 +49,33 @@ def test_a_verdict_is_shown_with_both_of_its_responses_wherever_the_part_put_the
             {"other": 2, "slot": "B", "preference": 0.0, "reason": ""},
         ]
         assert found[start + 2]["verdicts"][1] == {"other": 1, "slot": "B", "preference": None, "reason": "timeout"}
+
+
+SOLUTION = "1 + 2 = 3. 3 + 4 = 7. The answer is \\boxed{7}."
+HALF, WRONG = "1 + 2 = 3. The answer is \\boxed{5}.", "The answer is \\boxed{5}."
+
+
+def judged(responses: list[str], **settings) -> list[dict]:
+    """The lines of a group that the embedded judge was asked about in one of its ways."""
+    group, rows = Group("q", responses, SOLUTION), [ROWS[0]] * len(responses)
+    asyncio.run(judge_groups(AlignmentJudge(), [group], Settings(**settings)))
+    found = sample_rows(7, rows, [[1.0]] * len(rows), ["accuracy"], [1.0], len(rows))
+    add_verdicts(found, [(range(len(rows)), [group])])
+    return found
+
+
+def test_a_score_and_a_rank_stand_with_the_response_they_are_of():
+    responses = [WRONG, SOLUTION, HALF, SOLUTION]
+    # Of two calculations and the answer none, all, one.
+    assert [line["judge_score"] for line in judged(responses, schedule="agreement")] == pytest.approx([0, 1, 1 / 3, 1])
+    assert [line["judge_score"] for line in judged(responses, schedule="score")] == pytest.approx([0, 1, 0.3, 1])
+    for calls in (1, 3):
+        assert [line["judge_rank"] for line in judged(responses, schedule="listwise", calls=calls)] == [3, 1, 2, 1]
+    assert not {"judge_score", "judge_rank"} & set(judged(responses, schedule="balanced")[0])
+
+
+def test_without_a_ranking_there_is_no_rank():
+    assert all(math.isnan(line["judge_rank"]) for line in judged([HALF, HALF], schedule="listwise"))
 
 
 def test_samples_are_read_back_in_the_order_of_the_steps(tmp_path):

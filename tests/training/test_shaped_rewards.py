@@ -10,7 +10,8 @@ from sp3f_lib.data.sources import lab_rows
 from sp3f_lib.judges import AlignmentJudge
 from sp3f_lib.lab.problems import Event, Problem, render_solution
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.profiles.sections import Judge, Rewards
+from sp3f_lib.profiles.judge_section import Judge
+from sp3f_lib.profiles.sections import Rewards
 from sp3f_lib.rewards.verifiable import term_weights, verifiable_terms
 from sp3f_lib.training.grpo import SP3FTrainer, win_rate
 

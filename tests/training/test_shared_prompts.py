@@ -11,7 +11,7 @@ from trl.trainer import utils
 
 from sp3f_lib.base.model import new_model
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.profiles.sections import Judge
+from sp3f_lib.profiles.judge_section import Judge
 from sp3f_lib.training import shared_prompts
 from sp3f_lib.training.common import head_on_completions_only
 from sp3f_lib.training.grpo import SP3FTrainer

@@ -14,7 +14,8 @@ from sp3f_lib.generation.translation import CLOSE, PREFILL, translation_prompt
 from sp3f_lib.lab.problems import sample_problems
 from sp3f_lib.lab.shipped import shipped_base
 from sp3f_lib.profiles import load_profile
-from sp3f_lib.profiles.sections import Judge, Teacher
+from sp3f_lib.profiles.judge_section import Judge
+from sp3f_lib.profiles.sections import Teacher
 from sp3f_lib.runs import StageError
 from sp3f_lib.training.checks import check_rows
 from sp3f_lib.training.grpo import SP3FTrainer

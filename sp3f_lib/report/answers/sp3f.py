@@ -117,7 +117,7 @@ def pareto(results: pd.DataFrame, gaps: pd.DataFrame) -> Answer:
 
 def _means(results: pd.DataFrame, value: str, methods: Iterable[str]) -> str:
     means = results.groupby("method")[value].mean()
-    return "; ".join(f"{METHOD_NAMES.get(method, method)} {100 * means[method]:.1f} %" for method in methods)
+    return "; ".join(f"{METHOD_NAMES[method]} {100 * means[method]:.1f} %" for method in methods)
 
 
 def _in_words(gaps: pd.DataFrame) -> str:

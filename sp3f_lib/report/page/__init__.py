@@ -6,6 +6,7 @@
 | file | what |
 | --- | --- |
 | `folder.py` | the stages of the run folder: method, regime and seed of each |
+| `chosen.py` | those that were made with the settings of `--set` |
 | `results.py` | scores with intervals, learning curves, what the judge did: tables |
 | `browser.py` | the samples, groups, verdicts and pairs that the page lets one browse, column by column |
 | `words.py` | what a judge said of a pair, found again in the ledger |
@@ -14,5 +15,6 @@
 """
 
 from sp3f_lib.report.page.build import write_report
+from sp3f_lib.report.page.chosen import made_with
 
-__all__ = ["write_report"]
+__all__ = ["made_with", "write_report"]

@@ -23,7 +23,19 @@ from sp3f_lib.training.samples import FOLDER, read_samples
 
 MOST_BYTES = 18_000_000  # of the packed samples; the rest of the page is far below 2 MB
 KINDS = ("training", "evaluation", "pairs")
-_TERMS = ("accuracy", "parseable", "fidelity", "share", "win_rate", "reward", "steps", "tokens", "reward_margin")
+_TERMS = (
+    "accuracy",
+    "parseable",
+    "fidelity",
+    "share",
+    "win_rate",
+    "judge_score",
+    "judge_rank",
+    "reward",
+    "steps",
+    "tokens",
+    "reward_margin",
+)
 _NOT_TERMS = {"step", "group", "place"}
 _EVALUATED = ("accuracy", "parseable", "fidelity", "share", "steps", "tokens")
 _ROW = ("query", "solution", "translated_solution", "input", "reward_model", "extra_info")
@@ -76,9 +88,8 @@ def _training(stage: Stage, table: pd.DataFrame, rows: Rows, words: Words) -> It
         verdicts = [
             {"a": a, "b": said["other"], "preference": said["preference"], "why": said["reason"]} for a, said in asked
         ]
-        texts = [line["completion"] for line in lines]
-        words.add(stage, int(step), first["question"], rows.get((first["id"], first["lang"])), texts, verdicts)
         samples = [{"text": line["completion"], "label": "", "values": {t: line[t] for t in terms}} for line in lines]
+        words.add(stage, int(step), first["question"], rows.get((first["id"], first["lang"])), samples, verdicts)
         group = {"step": int(step), "lang": first["lang"], "problem": first["id"], "prompt": first["prompt"]}
         group |= {"question": first["question"], "gold": first["gold"]}
         yield common | group | {"samples": samples, "verdicts": verdicts}
@@ -131,7 +142,7 @@ def pack(groups: list[dict], names: dict, most: int = MOST_BYTES) -> tuple[str, 
     everything, words = sum(len(group["samples"]) for group in groups), True
     kept = sorted(groups, key=lambda g: (KINDS.index(g["kind"]), g["regime"], method_order(g["method"]), g["seed"]))
     while len(packed := _packed(columns(kept, words) | names)) > most:
-        if words and any(verdict["why"] for group in kept for verdict in group["verdicts"]):
+        if words and any(one.get("why") or one.get("said") for g in kept for one in (*g["verdicts"], *g["samples"])):
             words = False
             continue
         left = int(len(kept) * min(0.95, 0.97 * most / len(packed)))
@@ -170,6 +181,7 @@ def columns(groups: list[dict], words: bool = True) -> dict:
             table["group"].append(number)
             table["text"].append(strings.number(sample["text"], place))
             table["label"].append(strings.number(sample["label"], ("", "")))
+            table["said"].append(strings.number((sample.get("said") if words else "") or None, place))
             for term in terms:
                 table[term].append(_rounded(sample["values"].get(term)))
         for verdict in group["verdicts"]:
@@ -180,7 +192,7 @@ def columns(groups: list[dict], words: bool = True) -> dict:
             table["preference"].append(_rounded(verdict["preference"]))
             table["why"].append(strings.number((verdict["why"] if words else "") or None, place))
     texts, new = strings.ordered()
-    for table, keys in (("groups", ("prompt", "question", "reference", "gold", "partner")), ("samples", ("text", "label")),
+    for table, keys in (("groups", ("prompt", "question", "reference", "gold", "partner")), ("samples", ("text", "label", "said")),
                         ("verdicts", ("why",))):  # fmt: skip
         for key in keys:
             found[table][key] = [None if old is None else new[old] for old in found[table][key]]

@@ -40,14 +40,14 @@ _PREFERENCE = {
 _SFT = {"loss": ("loss", "nats a token"), "mean_token_accuracy": ("token accuracy", "share")}
 
 
-def write_report(folder: Path, out: Path | None = None, ledger: Path | None = None) -> Path:
+def write_report(folder: Path, out: Path | None = None, ledger: Path | None = None, **which) -> Path:
     """Writes the page of the run in `folder` (such as `runs/lab`) to `out`, else into the folder; returns its path.
 
-    `ledger` is the judges' ledger, `verdicts.sqlite` beside the profiles' folders if none is given. `StageError` if there is no
-    such folder. The same folder gives the same page, byte by byte.
+    `ledger` is the judges' ledger, `verdicts.sqlite` beside the profiles' folders if none is given. `which` stages: see
+    `folder.read_run`. `StageError` if there is no such folder. The same folder gives the same page, byte by byte.
     """
     folder = Path(folder)
-    run, ledger = read_run(folder), ledger or folder.parent / LEDGER
+    run, ledger = read_run(folder, **which), ledger or folder.parent / LEDGER
     scores = results.read_scores(run)
     known = looks(stage.method for stage in run.stages if stage.method)
     packed, kept = browser.pack(browser.collect(run, scores, ledger), _names(known))

@@ -2,15 +2,18 @@
 
 A manifest names its inputs by the hashes of their contents. So the seed of an evaluation is that of the model whose files have
 the hash it names, the pairs of a method are the file that its training names, and a method's origin is the model it started
-from. Of several finished stages of one name and seed (old settings beside new ones) the newest counts.
+from. Of several finished stages of one name and seed (old settings beside new ones) the newest counts; or only those count that
+were made with settings that are asked for (chosen.py).
 """
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sp3f_lib.plots.theme import METHOD_NAMES
+from sp3f_lib.profiles import nearest
 from sp3f_lib.runs import MANIFEST, StageError, content_hash
 
 NO_SEED = -1  # of a model that no training in this folder made: the base model, one from a hub
@@ -75,8 +78,11 @@ class Run:
         return list(dict.fromkeys(stage.regime for stage in self.stages if stage.regime))
 
 
-def read_run(folder: Path) -> Run:
-    """The stages below `folder`; `StageError` if there is no such folder."""
+def read_run(folder: Path, regime: str | None = None, chosen: Callable[[Sequence[Stage]], set[Path]] | None = None) -> Run:
+    """The stages below `folder`, of one regime or of all; `StageError` if there is no such folder, or nothing of that regime.
+
+    `chosen` says of the stages that have a regime which ones count, by their paths; None: all.
+    """
     if not folder.is_dir():
         raise StageError(f"there is no run at {folder}: give the folder of a profile, such as runs/lab")
     found = [_stage(path) for path in folder.glob(f"*/*/{MANIFEST}")]
@@ -87,6 +93,16 @@ def read_run(folder: Path) -> Run:
         replace(stage, seed=seeds.get(stage.inputs["model"], NO_SEED)) if stage.kind == "evaluation" else stage
         for stage in found
     ]
+    if regime is not None:
+        regimes = dict.fromkeys(stage.regime for stage in found if stage.regime)
+        if regime not in regimes:
+            raise StageError(
+                f"{folder}: nothing is finished of regime {regime!r}{nearest(regime, regimes) if regimes else ''}"
+            )
+        found = [stage for stage in found if stage.regime in ("", regime)]
+    if chosen:
+        paths = chosen(found)
+        found = [stage for stage in found if not stage.regime or stage.path in paths]
     stages = [stage for stage in found if stage.kind == "data"] + _newest(found)
     return Run(folder, stages, _pairs(stages, found), _origins(stages, models), _notes(folder, stages, models))
 

@@ -211,7 +211,9 @@ function card(sample, place, lang, here) {
     const value = samples[term][sample];
     if (value !== null) values.append(make("dt", "", term.replaceAll("_", " ")), make("dd", "", value));
   }
-  return make("div", here ? "card here" : "card", null, head, text, values);
+  const said = string(samples.said[sample]);
+  const reply = said === null ? [] : [make("details", "reply", null, make("summary", "", "what the judge wrote"), show(make("div"), said, "en"))];
+  return make("div", here ? "card here" : "card", null, head, text, values, ...reply);
 }
 
 // Buttons to the groups of the same problem, language and kind: other methods, seeds or steps.
@@ -251,8 +253,10 @@ function verdicts(group, members) {
   const explain = (i, j) => said.replaceChildren(...between(i, j).flatMap((k) => {
     const p = preference[k], better = `${(p > 0.5 ? a[k] : b[k]) + 1} is better (preference ${Math.max(p, 1 - p).toFixed(2)})`;
     const head = `${a[k] + 1} shown first, ${b[k] + 1} second: ${p === null ? "no verdict" : p === 0.5 ? "a tie" : better}`;
+    const alone = [a[k], b[k]].filter((place) => string(data.samples.said[members[place]]) !== null);
+    const none = alone.length ? `It was asked about each answer alone: see under ${alone.map((place) => place + 1).join(" and ")}.` : "The judge gave no reason.";
     const reason = string(why[k]);
-    return [make("h4", "", head), reason ? show(make("div"), reason, "en") : make("p", "small", "The judge gave no reason.")];
+    return [make("h4", "", head), reason ? show(make("div"), reason, "en") : make("p", "small", none)];
   }));
   const cell = (i, j) => {
     const asked = between(i, j), given = asked.filter((k) => preference[k] !== null);

@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from sp3f_lib.evaluation.score import SAMPLES
-from sp3f_lib.evaluation.seeds import differences, seed_table
-from sp3f_lib.evaluation.statistics import over_seeds_and_problems
+from sp3f_lib.evaluation.seeds import differences, estimate, seed_table
 from sp3f_lib.judges import JudgeError
 from sp3f_lib.judges.ledger import open_ledger
 from sp3f_lib.plots.curves import read_metrics
@@ -34,23 +33,19 @@ def estimates(
 ) -> pd.DataFrame:
     """Mean and 95 % interval over seeds and problems of the sampled answers, for each group of `by` and each metric.
 
-    Columns: `by`, metric, mean, low, high (percent), seeds, problems, answers (of all seeds), by_seed (a list of percents), shared.
-    Where seeds were put different problems, those that all of them answered count; if there is none, the last seed alone, and
-    `shared` is False.
+    Columns: `by`, metric, mean, low, high (percent), seeds, problems, answers (of all seeds), by_seed (percents by seed), shared,
+    tokens (mean length of an answer). The interval and `shared`: see `seeds.estimate`.
     """
     rows = []
     for names, part in scores[~scores.greedy].groupby(list(by), sort=False):
         for metric in metrics:
-            shares = part.pivot_table(index="seed", columns="problem", values=metric, aggfunc="mean")
-            common = shares.dropna(axis=1)
-            shared = common.shape[1] > 0
-            if not shared:
-                common = shares.iloc[[-1]].dropna(axis=1)
-            found = {key: 100 * value for key, value in over_seeds_and_problems(common.to_numpy()).items()}
-            seeds = {int(seed): float(value) for seed, value in (100 * common.mean(axis=1)).items()}
-            row = dict(zip(by, names, strict=True)) | {"metric": metric} | found
-            row |= {"seeds": len(seeds), "problems": common.shape[1], "answers": len(part), "by_seed": seeds}
-            rows.append(row | {"shared": shared})
+            found = estimate(part, metric)
+            row = dict(zip(by, names, strict=True)) | {"metric": metric}
+            row |= {name: 100 * found[name] for name in ("mean", "low", "high")}
+            seeds = {seed: 100 * share for seed, share in found["by_seed"].items()}
+            row |= {"seeds": len(seeds), "problems": found["problems"], "answers": len(part), "by_seed": seeds}
+            length = part.tokens.mean() if "tokens" in part else float("nan")
+            rows.append(row | {"shared": found["shared"], "tokens": length})
     return pd.DataFrame(rows)
 
 

@@ -1,0 +1,98 @@
+"""Processes that make stages, one after the other: to import torch and TRL takes longer than many a stage of the lab.
+
+A worker is `python -m sp3f_lib work`: it reads a job a line, the arguments of a verb as JSON, from its standard input, prints what
+the verb prints and then how it ended, and ends itself when its input closes: so it never outlives the process that started it.
+On a CPU it takes the next job; where there is a GPU it is used once, so that its memory is free again.
+"""
+
+import gc
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from sp3f_lib.machine import CHILD, WORKER
+from sp3f_lib.profiles import Profile
+
+ENDED = "stage ended: "  # then the exit status
+
+
+class Worker:
+    """A process and its present job (a number, None while it has none).
+
+    Each line that it prints is put into a queue as (worker, line); the line is None when the process has ended.
+    """
+
+    def __init__(self, lines: queue.Queue):
+        self.job: int | None = None
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sp3f_lib", "work"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=os.environ | {CHILD: WORKER, "PYTHONUNBUFFERED": "1"},
+        )
+        threading.Thread(target=self._read, args=(lines,), daemon=True).start()
+
+    def start(self, job: int, arguments: list[str]) -> None:
+        """Begins a job; a process that has died meanwhile is found by its missing line."""
+        self.job = job
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(arguments) + "\n")
+            self._process.stdin.flush()
+
+    @property
+    def lives(self) -> bool:
+        """Whether its process has not ended."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """Ends it, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+
+    def _read(self, lines: queue.Queue) -> None:
+        for line in self._process.stdout:
+            lines.put((self, line.rstrip("\n")))
+        lines.put((self, None))
+
+
+def can_be_kept(profile: Profile) -> bool:
+    """Whether a worker may take another job after one of this profile: its trainings say that they use no GPU."""
+    sections = (profile.base, profile.sft, profile.grpo, profile.dpo, profile.preference, profile.alignment)
+    return all(section.get("use_cpu") for section in sections if section)
+
+
+def serve(run: Callable[[list[str]], int]) -> None:
+    """What a worker does: runs each job that comes, until no more can come. Does not return."""
+    jobs: queue.SimpleQueue = queue.SimpleQueue()
+
+    def read():
+        with os.fdopen(
+            os.dup(0), encoding="utf-8"
+        ) as given:  # not sys.stdin, whose lock would trouble the interpreter's end
+            for line in given:
+                jobs.put(json.loads(line))
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        status = run(jobs.get())
+        print(f"{ENDED}{status}", flush=True)
+        gc.collect()
+        _forget_peak()
+
+
+def _forget_peak() -> None:
+    """The next stage's peak memory is its own."""
+    with suppress(OSError):  # not Linux, or not allowed: then it is the peak of all jobs so far
+        Path("/proc/self/clear_refs").write_text("5")
