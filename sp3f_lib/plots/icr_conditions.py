@@ -9,7 +9,7 @@ import pandas as pd
 
 from sp3f_lib.audits.icr import OTHERS
 from sp3f_lib.audits.icr_starts import ALL_PAIRS, CONDITION, ITSELF, SAME_LANGUAGE, effects, over_seeds
-from sp3f_lib.plots.icr import ENGLISH, OTHER
+from sp3f_lib.plots.icr import ENGLISH, OTHER, number_range
 from sp3f_lib.plots.theme import WIDTH, apply_theme, save_figure
 
 NAME = "icr_conditions"
@@ -43,9 +43,10 @@ def plot_conditions(table: pd.DataFrame):
                     _draw(axis, row, place + shift, colour, filled)
         axis.axvline(50, color="black", lw=0.8, ls=":", zorder=1)
         counts = rows[rows.lang == OTHERS].n
-        counted = f"{counts.min():,} to {counts.max():,} pairs a condition" if len(counts) else "no pair"
-        axis.set_title(f"{title}\n(other languages: {counted})", fontsize="small")
-        axis.set(xlabel="pairs ranked right (%)", xlim=(-4, 104))
+        counted = f"n = {number_range(counts)}" if len(counts) else "no pair"
+        axis.set_title(title, fontsize="small")
+        axis.set(xlim=(-4, 104))
+        axis.set_xlabel(f"pairs ranked right (%)\nother languages: {counted}", fontsize="small")
     names = [f"{start}, {'own' if answers == ITSELF else 'SFT'} answers, {t:g}" for start, answers, t in conditions]
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.4, -0.6)
