@@ -7,6 +7,7 @@ own, English answers are sampled from the SFT model, verified, and paired: a cor
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from sp3f_lib.data.schema import problem_id, read_rows
 from sp3f_lib.data.splits import splits
 from sp3f_lib.evaluation.score import score
 from sp3f_lib.generation.engines import generation_settings, generator
+from sp3f_lib.generation.parts import read_parts
 from sp3f_lib.methods.named import Named, Work
 from sp3f_lib.methods.shared import GENERATION_CODE, PAIRS, SAMPLED, check_shared, progress_of, sampling_of
 from sp3f_lib.profiles import Profile, ProfileError
@@ -38,11 +40,7 @@ def english_pairs(
     english = {problem_id(row): row for row in rows if row["extra_info"]["lang"] == "en"}
     pairs, counts = [], Counter()
     for id, group in responses[responses["lang"] == "en"].groupby("id", sort=False):
-        if id not in english:
-            raise StageError(
-                f"prompt {id!r} has no row with an answer, so its responses cannot be verified; set methods.start"
-            )
-        row = english[id]
+        row = row_of(english, id)
         scored = [
             (text, done, score(row, text, threshold)) for text, done in zip(group["text"], group["finished"], strict=True)
         ]
@@ -53,16 +51,28 @@ def english_pairs(
         rng.shuffle(right)
         rng.shuffle(wrong)
         for chosen, rejected in list(zip(right, wrong, strict=False))[:per_prompt]:
-            sides = {"chosen": chosen, "rejected": rejected}
-            sides = {side: [{"role": "assistant", "content": text}] for side, text in sides.items()}
-            pairs.append({"id": id, "lang": "en", "prompt": row["input"], **sides})
+            pairs.append(english_pair(row, id, chosen, rejected))
     table = pd.DataFrame([{"prompts": name, "number": counts[name]} for name in (PAIRED, ALL_RIGHT, ALL_WRONG)])
     return pairs, table
 
 
-def dpo_pairs(profile: Profile, start: Path) -> Path:
-    """English answers of the model `start`, verified and paired: `pairs.jsonl` and `report.csv`."""
-    methods, rows = profile.methods, splits(profile) / "rl.parquet"
+def row_of(rows: dict[str, dict], id: str) -> dict:
+    """The row that a prompt's responses are verified by; `StageError` if there is none."""
+    if id not in rows:
+        raise StageError(f"prompt {id!r} has no row with an answer, so its responses cannot be verified; set methods.start")
+    return rows[id]
+
+
+def english_pair(row: dict, id: str, chosen: str, rejected: str) -> dict:
+    """A pair for `train_preference` on the English prompt of `row`."""
+    sides = {"chosen": chosen, "rejected": rejected}
+    sides = {side: [{"role": "assistant", "content": text}] for side, text in sides.items()}
+    return {"id": id, "lang": "en", "prompt": row["input"], **sides}
+
+
+def english_answers(profile: Profile, start: Path) -> Path:
+    """Sampled answers of the model `start` to all English problems of the rl split: `parts/*.parquet`."""
+    rows = splits(profile) / "rl.parquet"
 
     def work(directory: Path) -> None:
         from sp3f_lib.methods.icr_scores import sample_responses
@@ -71,19 +81,33 @@ def dpo_pairs(profile: Profile, start: Path) -> Path:
         found = prompts_from_rows(read_rows(rows), ("en",))[0]
         where, show = directory / "parts", progress_of(profile, "dpo answers", directory)
         with generator(profile, start) as generate:
-            said = sample_responses(where, generate, found, ("en",), sampling_of(profile), profile.seed, progress=show)
-        pairs, report = english_pairs(said, read_rows(rows), profile.rewards.threshold, methods.english_pairs, profile.seed)
+            sample_responses(where, generate, found, ("en",), sampling_of(profile), profile.seed, progress=show)
+
+    settings = generation_settings(profile, start, *SAMPLED) | {"seed": profile.seed}
+    inputs = {"policy": start, "rows": rows}
+    return make_stage(profile, f"dpo-answers-{profile.regime}", work, settings, inputs, GENERATION_CODE, ("parts/*",))
+
+
+def dpo_pairs(
+    profile: Profile, start: Path, name: str = "dpo", make_pairs: Callable = english_pairs, code: tuple[str, ...] = ()
+) -> Path:
+    """English answers of the model `start`, verified and paired: `pairs.jsonl` and `report.csv`.
+
+    `name`: the model that they are for; `make_pairs`: what pairs them, as `english_pairs` does; `code`: the files that it is in.
+    """
+    methods, rows = profile.methods, splits(profile) / "rl.parquet"
+    said = english_answers(profile, start)
+
+    def work(directory: Path) -> None:
+        answers, threshold = read_parts(said / "parts"), profile.rewards.threshold
+        pairs, report = make_pairs(answers, read_rows(rows), threshold, methods.english_pairs, profile.seed)
         report.to_csv(directory / "report.csv", index=False)
         export_pairs(pairs, directory / PAIRS)
 
-    settings = generation_settings(profile, start, "english_pairs", *SAMPLED) | {
-        "threshold": profile.rewards.threshold,
-        "seed": profile.seed,
-    }
-    code = ("methods/english_start.py", *GENERATION_CODE, "rewards", "evaluation/score.py", "languages.py")
-    return make_stage(
-        profile, f"dpo-pairs-{profile.regime}", work, settings, {"policy": start, "rows": rows}, code, ("*.jsonl", "*.csv")
-    )
+    settings = {"english_pairs": methods.english_pairs, "threshold": profile.rewards.threshold, "seed": profile.seed}
+    inputs = {"answers": said, "rows": rows}
+    code = ("methods/english_start.py", *code, "data/pairs.py", "rewards", "evaluation/score.py", "languages.py")
+    return make_stage(profile, f"{name}-pairs-{profile.regime}", work, settings, inputs, code, ("*.jsonl", "*.csv"))
 
 
 def check(profile: Profile) -> None:

@@ -60,10 +60,20 @@ def responses(profile: Profile, policy: Path | str, iteration: int) -> Path:
     )
 
 
-def scores(profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str) -> Path:
-    """The responses with one implicit reward of the policy against the reference: `scores/*.parquet`."""
+def scores(
+    profile: Profile,
+    policy: Path | str,
+    reference: Path | str,
+    iteration: int,
+    reward: str,
+    answers_of: Path | str | None = None,
+) -> Path:
+    """The responses with one implicit reward of the policy against the reference: `scores/*.parquet`.
+
+    `answers_of`: another model whose responses they are (an audit asks how far the reward knows them); ICR scores the policy's own.
+    """
     source = prompts(profile)
-    said = responses(profile, policy, iteration)
+    said = responses(profile, answers_of or policy, iteration)
 
     job = {"policy": str(policy), "reference": str(reference), "prompts": str(source), "responses": str(said)}
     job |= {"reward": reward, "label": label(profile, f"ICR {iteration} {reward} scores")}
@@ -88,36 +98,52 @@ def scores(profile: Profile, policy: Path | str, reference: Path | str, iteratio
     return make_stage(profile, name, work, settings, inputs, code, ("scores/*",))
 
 
-def pairs(profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str) -> Path:
-    """`pairs.jsonl` by one reward, and `report.csv` on how they came about, by language."""
+def pairs(
+    profile: Profile, policy: Path | str, reference: Path | str, iteration: int, reward: str, content: bool = False
+) -> Path:
+    """`pairs.jsonl` by one reward, and `report.csv` on how they came about, by language.
+
+    `content`: only among responses in the language of their prompt (icr_content.py).
+    """
     methods, source = profile.methods, prompts(profile)
     scored = scores(profile, policy, reference, iteration, reward)
+    same = {"threshold": profile.rewards.threshold} if content else {}
+    family, what = ("icr_content", f"{reward}, one language") if content else ("icr", reward)
 
     def work(directory: Path) -> None:
-        from sp3f_lib.methods.icr_scores import icr_pairs as make_pairs
+        from sp3f_lib.methods.icr_content import content_pairs
+        from sp3f_lib.methods.icr_scores import icr_pairs
 
-        table = read_parts(scored / "scores")
-        found, report = make_pairs(table, load(source)[0], reward, methods.upper_bound(iteration), methods.length_control)
+        table, make_pairs = read_parts(scored / "scores"), content_pairs if content else icr_pairs
+        found, report = make_pairs(
+            table, load(source)[0], reward, methods.upper_bound(iteration), methods.length_control, **same
+        )
         report.to_csv(directory / "report.csv", index=False)
         export_pairs(found, directory / PAIRS)
         print(
-            f"{label(profile, f'ICR {iteration} {reward}')}: {len(found)} pairs of {report['prompts'].sum()} prompts",
+            f"{label(profile, f'ICR {iteration} {what}')}: {len(found)} pairs of {report['prompts'].sum()} prompts",
             flush=True,
         )
 
-    settings = {"reward": reward, "upper_bound": methods.upper_bound(iteration), "length_control": methods.length_control}
+    settings = {
+        "reward": reward,
+        "upper_bound": methods.upper_bound(iteration),
+        "length_control": methods.length_control,
+    } | same
     inputs = {"scores": scored, "prompts": source}
     code = ("methods/icr_pairs.py", "methods/icr_scores.py", "data/pairs.py")
-    return make_stage(profile, f"icr-pairs-{iteration}-{profile.regime}", work, settings, inputs, code, ("*.jsonl", "*.csv"))
+    code += ("methods/icr_content.py", "rewards", "languages.py") if content else ()
+    name = f"{family}-pairs-{iteration}-{profile.regime}"
+    return make_stage(profile, name, work, settings, inputs, code, ("*.jsonl", "*.csv"))
 
 
-def steps(reward: str, profile: Profile, given: Given) -> dict[str, Path]:
+def steps(reward: str, content: bool, profile: Profile, given: Given) -> dict[str, Path]:
     """The stages before the training of one iteration."""
     models = (given.policy, given.reference)
     return {
         "responses": responses(profile, given.policy, given.iteration),
         "scores": scores(profile, *models, given.iteration, reward),
-        "pairs": pairs(profile, *models, given.iteration, reward),
+        "pairs": pairs(profile, *models, given.iteration, reward, content),
     }
 
 
@@ -156,13 +182,13 @@ def compared_scores(tables: dict[str, Path]) -> pd.DataFrame:
     return found
 
 
-def _model(reward: str, about: str) -> Named:
+def _model(reward: str, about: str, content: bool = False) -> Named:
     return Named(
         about,
         PAPER,
         start="methods.start",
         section="preference",
-        steps=partial(steps, reward),
+        steps=partial(steps, reward, content),
         rows=PAIRS,
         reference="methods.reference",
         iterated=True,
@@ -175,4 +201,5 @@ MODELS = {
     "icr": _model("R_c", "ICR: DPO + NLL on pairs chosen by the implicit reward, conditioned on the English prompt"),
     "icr_m": _model("R_m", "ICR with the reward conditioned on the prompt in the language"),
     "icr_t": _model("R_t", "ICR with the reward of the translated response"),
+    "icr_content": _model("R_c", "ICR on those responses alone that are in the language of their prompt", content=True),
 }

@@ -87,7 +87,10 @@ def test_sft_is_told_with_intervals_and_as_one_seed():
 def test_a_problem_in_two_splits_is_counted():
     rows = [("cold", split, "sw", id) for split, id in (("sft", "1"), ("rl", "1"), ("eval", "2"))]
     checked = pd.DataFrame({"regime": ["cold"], "accuracy": [1.0], "fidelity": [1.0]})
-    (said,) = sp3f.data(pd.DataFrame(rows, columns=["regime", "split", "lang", "problem"]), checked)
+    translated = pd.DataFrame({"kept": [9], "box": [1], "lost": [0.1]}, index=["de"])
+    damaged = pd.DataFrame({"damage": ["nothing", "number changed"], "reason": [None, "box"]})
+    counts = pd.DataFrame(rows, columns=["regime", "split", "lang", "problem"])
+    said = sp3f.data(counts, checked, translated, damaged)[0]
     assert "1 problems for SFT, 1 for RL, 1 for the evaluation, in Swahili; 1 problem is in two splits." in said
 
 
