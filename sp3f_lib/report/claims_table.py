@@ -1,7 +1,7 @@
 """What the three papers claim, one line each, and what the lab says of it: `figures/claims.csv` and the README's table.
 
     table = verdicts(read_committed())        the lines, with an effect over seeds, a verdict and the command that makes the numbers
-    print(markdown(table))
+    print(markdown(table))                    python -m sp3f_lib.report.claims_table writes it into the README
 
 An effect is a difference between two models within a seed, in percentage points, with Student's 95 % interval over seeds. The
 verdict is "reproduced" or "contradicted" where the effect, after Holm's correction for all claims together, is not chance; or where
@@ -18,6 +18,7 @@ import pandas as pd
 
 from sp3f_lib.evaluation.seeds import mean_and_half_width
 from sp3f_lib.evaluation.statistics import sign_test
+from sp3f_lib.runs import write_text
 
 SMALLEST = 5.0  # percentage points that matter
 LEAST_SEEDS = 5
@@ -28,6 +29,7 @@ TABLES = {
     "ablations/cells.csv": "sp3f ablations --seeds 0-4",
     "preference_seeds/seeds.csv": "sp3f seeds --seeds common=0-4 --arm ... --out figures/preference_seeds",
 }
+_MARKS = ("<!-- claims: made by notebook 04 -->", "<!-- end of claims -->")
 REPRODUCED, CONTRADICTED, UNDECIDED, UNMEASURED = "reproduced", "contradicted", "undecided", "not measured"
 
 
@@ -122,6 +124,13 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def write_readme(table: pd.DataFrame, readme: Path = FIGURES.parent / "README.md") -> None:
+    """Puts the table between its two marks."""
+    before, _, rest = readme.read_text(encoding="utf-8").partition(_MARKS[0])
+    _, _, after = rest.partition(_MARKS[1])
+    write_text(readme, f"{before}{_MARKS[0]}\n{markdown(table)}\n{_MARKS[1]}{after}")
+
+
 def _row(results: pd.DataFrame, claim: Claim) -> dict:
     gaps = _gaps(results, claim, claim.regime, claim.value)
     if claim.minus:
@@ -179,3 +188,7 @@ def _seeds_needed(row: dict) -> int:
     while stats.t.ppf(0.975, n - 1) * spread / math.sqrt(n) > SMALLEST:
         n += 1
     return n
+
+
+if __name__ == "__main__":
+    write_readme(verdicts(read_committed()))

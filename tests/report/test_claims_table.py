@@ -6,7 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sp3f_lib.report.claims_table import CLAIMS, Claim, _seeds_needed, markdown, read_committed, verdicts
+from sp3f_lib.report.claims_table import (
+    _MARKS,
+    CLAIMS,
+    FIGURES,
+    Claim,
+    _seeds_needed,
+    markdown,
+    read_committed,
+    verdicts,
+    write_readme,
+)
 
 CLAIM = Claim("SP3F", "the judge helps", "cold", "sp3f", "rlvr")
 
@@ -86,3 +96,23 @@ def test_the_committed_tables_have_what_the_claims_ask_for():
 def test_the_readmes_table_has_a_line_for_each_claim():
     lines = markdown(verdicts(results([10, -5, 20, -8, 3]), (CLAIM,))).splitlines()
     assert len(lines) == 3 and "undecided (±5 would take" in lines[2] and "+4.0 [" in lines[2]
+
+
+def test_the_readme_says_what_the_committed_tables_say():
+    """After new seeds: python -m sp3f_lib.report.claims_table."""
+    readme = (FIGURES.parent / "README.md").read_text(encoding="utf-8")
+    assert markdown(verdicts(read_committed())) in readme
+
+
+def test_the_table_is_written_between_its_marks(tmp_path):
+    (readme := tmp_path / "README.md").write_text(f"before\n{_MARKS[0]}\nold\n{_MARKS[1]}\nafter\n")
+    table = verdicts(results([10, 11, 12, 9, 10]), (CLAIM,))
+    for _ in range(2):
+        write_readme(table, readme)
+    said = readme.read_text()
+    assert (
+        said.startswith("before\n<!--")
+        and said.endswith("-->\nafter\n")
+        and said.count(markdown(table)) == 1
+        and "old" not in said
+    )
