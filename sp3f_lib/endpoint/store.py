@@ -17,9 +17,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
+from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
+
 from sp3f_lib.runs import StageError
 
 FAILED = "failed"  # the one status that is no answer
+_PATIENCE = 60.0  # seconds to wait for another process
 _AT_ONCE = 500  # keys in one query; SQLite allows 999 variables in old builds
 
 
@@ -38,6 +41,17 @@ class Spent:
 def request_key(*decides) -> str:
     """What a request is found by: equal exactly if all that decides the reply (JSON-like) is equal."""
     return hashlib.sha256(json.dumps(decides, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
+
+
+@retry(
+    retry=retry_if_exception_message(match="database is locked"),
+    wait=wait_random(0.005, 0.05),
+    stop=stop_after_delay(_PATIENCE),
+    reraise=True,
+)
+def _to_wal(db: sqlite3.Connection) -> str:
+    """The mode that a file is in then. SQLite does not wait for others here, whatever the timeout: two may begin a file at once."""
+    return db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
 
 
 Row = TypeVar("Row")
@@ -62,8 +76,8 @@ class Store(Generic[Row]):
         try:
             if self.path != ":memory:":
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
-            if self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0] not in ("wal", "memory"):
+            self._db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            if _to_wal(self._db) not in ("wal", "memory"):
                 raise self.error(f"ledger {self.path}: this file system has no WAL; set {setting} to a local disk")
             # A killed process loses nothing; a power cut may lose the last commits, never the file.
             self._db.execute("PRAGMA synchronous = NORMAL")

@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -304,3 +306,16 @@ def test_files_that_cannot_be_a_ledger_are_named(tmp_path):
     other.close()
     with pytest.raises(JudgeError, match="cannot be read: no such column"):
         Ledger(tmp_path / "other").find(["k"])
+
+
+def test_several_may_begin_a_file_at_the_same_moment(tmp_path):
+    """SQLite's timeout does not hold for the step into WAL mode: one of two would find the file locked."""
+
+    def begin(path, barrier):
+        barrier.wait()
+        return Ledger(path).path
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(40):
+            path, barrier = tmp_path / str(number) / "l", threading.Barrier(4)
+            assert set(pool.map(begin, [path] * 4, [barrier] * 4)) == {str(path)}
