@@ -25,6 +25,12 @@ def covered(task: Task, wanted: Iterable[str], folder: Path | None) -> list[str]
     return found
 
 
+def files_of(task: Task, languages: Sequence[str], folder: Path) -> dict[str, Path]:
+    """The file of each language in a folder, of those that are there."""
+    found = {lang: _on_disk(task, lang, folder) for lang in languages if lang in task.languages}
+    return {lang: path for lang, path in found.items() if path}
+
+
 def task_rows(task: Task, languages: Sequence[str], folder: Path | None, limit: int | None = None) -> list[dict]:
     """The first `limit` rows (null: all) of each language, in order. Each language must be one of the task."""
     found = []

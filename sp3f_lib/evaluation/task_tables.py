@@ -6,14 +6,12 @@ other columns are of the sampled answers; a task that is greedy has its greedy a
 
 import math
 
-import numpy as np
 import pandas as pd
 
 from sp3f_lib.evaluation.statistics import clustered_mean
 
 SHARES = ("accuracy", "authors", "fidelity", "two_class")
 ALL = "all"
-_BESIDE = ("chance", "authors", "two_class", "majority", "greedy", "ambiguous", "unread")  # shown without intervals
 
 
 def counted(samples: pd.DataFrame) -> pd.DataFrame:
@@ -118,27 +116,5 @@ def off_target(samples: pd.DataFrame, task: str) -> pd.DataFrame:
     matrix = pd.crosstab(part["lang"], found, normalize="index")
     asked = list(part["lang"].unique())
     order = [*asked, *sorted(set(matrix.columns) - {*asked, "unknown", "none"}), "unknown", "none"]
-    return matrix.reindex(index=asked, columns=[name for name in order if name in asked or name in matrix], fill_value=0.0)
-
-
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """A `task_table` for people: percent with intervals, in lines of some 150 characters."""
-    rows = []
-    for row in table.to_dict("records"):
-        line = {"task": row["task"], "lang": row["lang"]}
-        line |= {name: _span(row, name) for name in ("accuracy", "fidelity")}
-        line |= {
-            name: _percent(row[name])
-            for name in ("chance", "authors", "two_class", "majority", "greedy", "ambiguous", "unread")
-        }
-        line |= {"tokens": f"{row['tokens']:.0f}", "cut": _percent(row["cut"]), "problems": row["problems"]}
-        rows.append(line | {"answers": row["answers"], "coverage": row["coverage"]})
-    return pd.DataFrame(rows)
-
-
-def _percent(share: float) -> str:
-    return "-" if np.isnan(share) else f"{100 * share:.1f}"
-
-
-def _span(row: dict, name: str) -> str:
-    return f"{100 * row[name]:.1f} [{100 * row[f'{name}_low']:.1f}, {100 * row[f'{name}_high']:.1f}]"
+    found = matrix.reindex(index=asked, columns=[name for name in order if name in asked or name in matrix], fill_value=0.0)
+    return found.rename_axis(index=None, columns=None)

@@ -66,6 +66,15 @@ def test_the_authors_verifier_reads_plain_numbers_only():
     assert not authors_verified("18", "18")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    ["9^{9^{9^9}}", "9^(9^9)", "9**9**9**9", "9^(3*9^9)", "10!!!!!", "9999999!", "1e999999999", "2^99999999", "18" * 4_000],
+)
+def test_an_endless_number_is_wrong_by_the_authors_verifier_at_once(answer, never_endless):
+    assert not authors_verified(rf"\boxed{{{answer}}}", "18")
+    assert authors_verified(r"\boxed{2^3}", "8")
+
+
 def test_51_of_500_golds_of_math_do_not_equal_themselves_by_the_authors_verifier(shared_data):
     golds = [
         str(row["answer"]) for row in json.loads((shared_data / "deepscaler/test/math.json").read_text(encoding="utf-8"))
