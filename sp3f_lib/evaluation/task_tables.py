@@ -1,7 +1,8 @@
 """Tables of the scored answers of tasks (`task_score.score_answer`), by task and language, with intervals clustered by problem.
 
-Questions on one text (Belebele: 900 on 488 passages) and one question in several languages are one cluster. Accuracies and all
-other columns are of the sampled answers; a task that is greedy has its greedy answers there.
+Means are over answers, so languages weigh the same where they have equally many problems. Questions on one text (Belebele: 900 on
+488 passages) and one question in several languages are one cluster. Accuracies and all other columns are of the sampled answers; a
+task that is greedy has its greedy answers there.
 """
 
 import math

@@ -5,6 +5,7 @@
 Answers are made in parts, so that a kill costs one part, and apart from their scores: a rule that is mended asks no model again.
 """
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def _answers(profile: Profile, name: str, task: Task, rows: Path) -> Path:
         if task.decoding == "greedy":
             settings = settings.model_copy(update={"samples": 0})
         loaded = loaded_model(profile, path)
+        _say_what_is_too_long(task, *loaded, items, settings.max_new_tokens)
 
         def answer(part, number):
             prompts = [row["input"] for row in part]
@@ -98,6 +100,22 @@ def _answers(profile: Profile, name: str, task: Task, rows: Path) -> Path:
     )
 
 
+def _say_what_is_too_long(task: Task, loaded, tokenizer, items: list[dict], new: int) -> None:
+    """Prints how many questions leave no room in the model's context for a whole answer: what it writes then is worth little."""
+    room = getattr(loaded.config, "max_position_embeddings", None)
+    if room is None:
+        return
+    prompts = [tokenizer.apply_chat_template(row["input"], add_generation_prompt=True, return_dict=True) for row in items]
+    lengths = [len(prompt["input_ids"]) for prompt in prompts]
+    if long := Counter(row["lang"] for row, length in zip(items, lengths, strict=True) if length + new > room):
+        by_language = ", ".join(f"{count} in {lang}" for lang, count in long.items())
+        print(
+            f"{task.name}: of {len(items)} questions {long.total()} ({by_language}) and an answer of {new} tokens are longer than "
+            f"the model's context of {room} tokens; the longest question has {max(lengths)}",
+            flush=True,
+        )
+
+
 def _scores(profile: Profile, name: str, task: Task, rows: Path) -> Path:
     answers = _answers(profile, name, task, rows) / ANSWERS
 
@@ -112,7 +130,9 @@ def _scores(profile: Profile, name: str, task: Task, rows: Path) -> Path:
             pd.DataFrame(scored).to_parquet(temporary, index=False)
 
     settings, inputs = {"threshold": profile.rewards.threshold}, {"rows": rows, "answers": answers}
-    return make_stage(profile, f"{task.name}-{name}-{profile.regime}", work, settings, inputs, _SCORE_CODE, (SAMPLES,))
+    return make_stage(
+        profile, f"scores-{task.name}-{name}-{profile.regime}", work, settings, inputs, _SCORE_CODE, (SAMPLES,)
+    )
 
 
 def _read(path: Path) -> list[dict]:

@@ -5,7 +5,10 @@ import json
 import pytest
 
 from sp3f_lib.evaluation.choices import authors_rule, read_choice
-from sp3f_lib.languages import closing_sentence
+from sp3f_lib.evaluation.task_rows import covered, task_rows
+from sp3f_lib.evaluation.task_score import score_answer
+from sp3f_lib.evaluation.tasks import load_task
+from sp3f_lib.languages import LANGUAGES, closing_sentence
 
 LETTERS = "ABCD"
 
@@ -64,3 +67,35 @@ def test_a_wrong_options_text_counts_in_less_than_one_of_a_thousand(shared_data,
     assert max(shares["ours"], shares["phrase"]) <= 0.1
     assert shares["theirs"] == pytest.approx(theirs, abs=0.005)
     assert shares["rejected"] <= 0.3
+
+
+@pytest.mark.parametrize("name", ["belebele", "global_mmlu_lite"])
+def test_a_question_repeated_its_options_listed_or_half_an_option_chooses_nothing(shared_data, name):
+    task = load_task(name)
+    for lang in covered(task, LANGUAGES, shared_data):
+        halves = 0
+        for row in task_rows(task, [lang], shared_data)[::2]:
+            options, whole = row["options"], row["input"][-1]["content"]
+            question, _, listed = whole.rpartition("\n\nA) ")
+            for text in (question, rf"\boxed{{{question[:300]}}}"):
+                assert read_choice(text, options, lang).how == "nothing", text
+            assert read_choice("A) " + listed, options, lang).how == "ambiguous"
+            for letter, option in zip(LETTERS, options, strict=True):
+                half = option[: len(option) // 2].strip(" .")
+                # Half of "Silicon carbide" is the whole of another option.
+                if len(half) > 3 and half.casefold() not in [other.strip(" .").casefold() for other in options]:
+                    halves += 1
+                    assert read_choice(rf"\boxed{{{half}}}", options, lang).letter in (None, letter), half
+        assert halves > 390
+
+
+@pytest.mark.parametrize("name", ["belebele", "global_mmlu_lite"])
+def test_a_model_that_knows_is_right_and_one_that_guesses_is_at_chance(shared_data, name):
+    task = load_task(name)
+    for lang in covered(task, LANGUAGES, shared_data):
+        rows = task_rows(task, [lang], shared_data)
+        knows = [score_answer(row, closing_sentence(lang, row["gold"]), 0.7) for row in rows]
+        assert all(one["accuracy"] == one["authors"] == 1 for one in knows)
+        always = [score_answer(row, closing_sentence(lang, "(C)"), 0.7) for row in rows]
+        assert sum(one["accuracy"] for one in always) / len(rows) == pytest.approx(task.chance, abs=0.05)
+        assert not any(one["authors"] for one in always)

@@ -103,6 +103,15 @@ def test_a_killed_evaluation_goes_on_where_it_was(folder, task, capsys):
     pd.testing.assert_frame_equal(resumed, whole)
 
 
+def test_questions_that_leave_no_room_for_an_answer_are_counted(folder, task, capsys):
+    rows = [json.loads(line) for line in (folder / "en.jsonl").read_text().splitlines()[:3]]
+    rows[1]["text"] = "What falls? " * 1_000
+    (folder / "en.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert main([*COMMAND, *task]) == 0
+    said = capsys.readouterr().out
+    assert "colours: of 3 questions 1 (1 in en) and an answer of 6 tokens are longer than the model's context of" in said
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
