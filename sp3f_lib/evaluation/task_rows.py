@@ -17,6 +17,8 @@ from sp3f_lib.rewards.answers import check_gold
 
 def covered(task: Task, wanted: Iterable[str], folder: Path | None) -> list[str]:
     """Those of `wanted` that the task has, and the folder if there is one; `RowError` if there are none."""
+    if folder and not folder.is_dir():
+        raise RowError(f"{folder}: there is no such folder")
     there = [code for code in dict.fromkeys(wanted) if code in task.languages]
     found = [code for code in there if _on_disk(task, code, folder)] if folder else there
     if not found:

@@ -122,6 +122,8 @@ def test_languages_that_a_task_or_folder_does_not_have(tmp_path):
         covered(task, ["sw"], tmp_path)
     with pytest.raises(RowError, match=f"weather has none of de in {tmp_path}"):
         covered(task, ["de"], tmp_path)
+    with pytest.raises(RowError, match="nowhere: there is no such folder"):
+        covered(task, ["en"], tmp_path / "nowhere")
     with pytest.raises(RowError, match=r"weather has no Swahili \(sw\); it is in en, de"):
         task_rows(task, ["sw"], tmp_path)
     with pytest.raises(RowError, match=r"there is no weather/german\.jsonl or german\.jsonl"):

@@ -58,6 +58,26 @@ def test_one_command_evaluates_a_model_on_a_task(folder, task, capsys):
     assert "colours has no Swahili (sw); it is in de, en" in capsys.readouterr().err
 
 
+def test_tasks_of_the_profile_come_after_its_evaluation_problems(folder, task, capsys):
+    chosen = [
+        "--set",
+        "evaluation.tasks=[colours.yaml]",
+        "--set",
+        f"evaluation.folder={folder}",
+        "--set",
+        "evaluation.limit=2",
+    ]
+    assert main([*COMMAND, *chosen]) == 0
+    said = capsys.readouterr().out
+    assert said.index("greedy right") < said.index("en: 1 of 2")
+    of_task, of_problems = finished(said)
+    assert "scores-colours-base" in str(of_task) and len(pd.read_parquet(of_task / SAMPLES)) == 6
+    assert "evaluation-base" in str(of_problems) and len(pd.read_parquet(of_problems / SAMPLES)) == 3 * 2 * 3
+    # Tasks do not change which evaluation of the problems this is.
+    assert main(COMMAND) == 0
+    assert finished(capsys.readouterr().out) == [of_problems]
+
+
 def test_a_rule_that_changes_asks_no_model_again_and_a_second_task_only_for_itself(folder, task, capsys):
     limited = [*COMMAND, *task, "--set", "evaluation.limit=4"]
     assert main(limited) == 0
