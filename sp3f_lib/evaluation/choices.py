@@ -83,8 +83,8 @@ class _Question(NamedTuple):
     lang: str | None
     numbered: bool
 
-    def read(self, answer: str) -> Reading:
-        """An answer that is nothing but an answer."""
+    def read(self, answer: str, words: int = 3) -> Reading:
+        """An answer that is nothing but an answer, and up to `words` phrases around it."""
         bare = _bare(answer)
         if not bare or len(answer) > _LONGEST:
             return _NOTHING
@@ -97,8 +97,8 @@ class _Question(NamedTuple):
         if (found := self.before_text(answer)) is not None:
             return found
         named = _bare(_without_words(bare, self.lang))
-        if named and named != bare:
-            return self.read(named)
+        if words and named and named != bare:
+            return self.read(named, words - 1)
         several = [self.labels(_bare(part)) for part in _AND.split(bare) if part.casefold() not in _joins(self.lang)]
         if len(several) > 1 and all(several):
             return _AMBIGUOUS if len(set.union(*several)) > 1 else _reading(several[0], "letter")
@@ -126,9 +126,9 @@ class _Question(NamedTuple):
         if match := _BRACKETED.fullmatch(text):
             text = match[1]
         text = text.strip(_AROUND + "()[]{}<>")
-        if len(text) != 1 and not (text.isdigit() and len(text) == 2):
+        if len(text) != 1 and not (text.isdecimal() and len(text) == 2):
             return set()
-        if self.numbered and text.isdigit():
+        if self.numbered and text.isdecimal():
             return {int(text) - 1} & set(range(len(self.options)))
         numbers = NUMERALS if not any(_is_number(option) for option in self.options) else ()
         places = {order.find(text.upper()) for order in (*_ORDERS, *numbers)}

@@ -4,6 +4,8 @@ Each case is (response, language, letter or why there is none), on the options b
 """
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sp3f_lib.evaluation.choice_words import ALPHABETS, WORDS
 from sp3f_lib.evaluation.choices import authors_rule, read_choice
@@ -180,3 +182,18 @@ def test_the_authors_rule_on_the_cases_on_which_theirs_was_run():
 def test_endless_text_takes_no_time(piece, never_endless):
     for text in (piece * 20_000, "The answer is " + piece * 20_000, rf"\boxed{{{piece * 20_000}}}"):
         assert read_choice(text, OPTIONS, "en").how in ("letter", "ambiguous", "nothing")
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=80), st.sampled_from([*LANGUAGES, None]), st.booleans())
+def test_no_response_raises(text, lang, numbered):
+    for response in (text, rf"\boxed{{{text}}}", f"The answer is {text}"):
+        found = read_choice(response, OPTIONS, lang, numbered)
+        assert (found.letter is None) == (found.how in ("ambiguous", "nothing"))
+
+
+def test_signs_that_are_digits_and_no_numbers_raise_nothing():
+    for sign in ("፩", "²", "₂", "①", "⑴", "፩፪", "🄀"):
+        read_choice(rf"\boxed{{{sign}}}", OPTIONS, numbered=True)
+    for text in ("번" * 1_900, "the answer is " * 130):
+        assert read_choice(rf"\boxed{{{text}}}", OPTIONS, "ko").how == "nothing"
