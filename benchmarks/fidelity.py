@@ -3,7 +3,7 @@
     python benchmarks/fidelity.py --folder ../shared/data     (MGSM and, if there, UltraFeedback, X-AlpacaEval, judge probes)
 
 Speed and memory are measured in a process per method that does nothing else. The authors' construction is one lingua detector
-{target, English} for each of the 18 languages, models loaded beforehand (sp3f_lib/audits/two_class.py).
+{target, English} for each of the 18 languages, models loaded beforehand (sp3f_lib.evaluation.two_class.py).
 """
 
 import argparse
@@ -20,7 +20,7 @@ WARM_UP = 600  # texts
 
 def main() -> None:
     from sp3f_lib.audits import fidelity as audit
-    from sp3f_lib.audits.two_class import two_class_share, two_class_words
+    from sp3f_lib.evaluation.two_class import two_class_share, two_class_words
     from sp3f_lib.languages import LANGUAGES
     from sp3f_lib.rewards.fidelity import language_share
 
@@ -76,7 +76,7 @@ def measure(method: str) -> dict[str, float]:
     else:
         import lingua  # noqa: F401
 
-        from sp3f_lib.audits.two_class import two_class_share as share
+        from sp3f_lib.evaluation.two_class import two_class_share as share
     imported = time.perf_counter() - began
     began = time.perf_counter()
     # The authors' detectors load their models when they are made, before the first verdict.

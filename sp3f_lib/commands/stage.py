@@ -13,13 +13,28 @@ DONE = "finished: "
 
 def run(stage: str, profile: Profile, name: str | None = None):
     """Makes a stage of `pipeline.models.STAGES` and returns what it made."""
-    end_with_parent()
-    check_started_once()
+    begin()
 
     from sp3f_lib.pipeline.models import STAGES
 
     with shown(RUNS / profile.name):
         return STAGES[stage](profile, name) if name else STAGES[stage](profile)
+
+
+def run_tasks(profile: Profile, name: str):
+    """Makes the scored answers of a model to the tasks of the profile: {task: directory}."""
+    begin()
+
+    from sp3f_lib.pipeline.tasks import task_evaluations
+
+    with shown(RUNS / profile.name):
+        return task_evaluations(profile, name)
+
+
+def begin() -> None:
+    """What a process does before its first stage."""
+    end_with_parent()
+    check_started_once()
 
 
 def is_child() -> bool:

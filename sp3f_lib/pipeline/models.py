@@ -105,7 +105,7 @@ def evaluation(profile: Profile, name: str) -> Path:
             add_card(Path(path).parent, changed, name, rows_of(profile, name), directory)
 
     settings = {
-        "evaluation": profile.evaluation.model_dump(),
+        "evaluation": profile.evaluation.sampling(),
         "threshold": profile.rewards.threshold,
         "threads": profile.threads,
     }

@@ -174,13 +174,31 @@ class Tracking(Section):
 
 
 class Evaluation(Section):
-    """Sampling of the evaluation: `samples` per problem at `temperature` and `top_p`, and one greedy answer."""
+    """Sampling of the evaluation: `samples` per problem at `temperature` and `top_p`, and one greedy answer; and tasks beside the
+    evaluation split (docs/evaluation.md)."""
 
     samples: int = Field(8, gt=0, description="answers to a problem")
     temperature: float = Field(0.7, gt=0, description="of the sampled answers")
     top_p: float = Field(0.8, gt=0, le=1, description="of the sampled answers")
     max_new_tokens: int = Field(2048, gt=0, description="of an answer")
     batch_size: int = Field(128, gt=0, description="answers that are generated at once")
+    tasks: tuple[str, ...] = Field((), description="belebele, global_mmlu_lite, mgsm, mt_math100, or .yaml files")
+    folder: str | None = Field(None, description="of the tasks' files; null: the hub")
+    languages: tuple[str, ...] | None = Field(
+        None, min_length=1, description="of the tasks; null: those of data's evaluation that the task (and folder) has"
+    )
+    limit: int | None = Field(None, gt=0, description="problems of a task in each language; null: all")
+
+    @field_validator("languages")
+    @classmethod
+    def _known(cls, codes):
+        for code in codes or ():
+            get_language(code)
+        return codes
+
+    def sampling(self) -> dict:
+        """What decides the answers to given prompts."""
+        return self.model_dump(include={"samples", "temperature", "top_p", "max_new_tokens", "batch_size"})
 
 
 class Launch(Section):

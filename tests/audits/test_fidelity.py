@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sp3f_lib.audits import fidelity as audit
-from sp3f_lib.audits.two_class import two_class_share, two_class_words
+from sp3f_lib.evaluation.two_class import two_class_share, two_class_words
 from sp3f_lib.languages import LANGUAGES
 from sp3f_lib.plots.confusion import confusion_table
 from sp3f_lib.rewards.fidelity import language_share

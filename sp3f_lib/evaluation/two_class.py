@@ -1,4 +1,5 @@
-"""The authors' way to measure fidelity, to compare with: one lingua detector {target, English} a language, share of words.
+"""The authors' way to measure fidelity, beside ours in the tables of tasks: one lingua detector {target, English} a language, share
+of words.
 
 It cannot see a third language: Spanish passes for French, Chinese for Japanese, and formulas count as English
 (spec, defect 7). Nothing here is used as a reward.

@@ -1,0 +1,60 @@
+"""What is measured of one answer to one row of a task: right by our rule and by the authors', and in which language."""
+
+from collections import Counter
+
+from sp3f_lib.evaluation.authors_verifier import authors_verified
+from sp3f_lib.evaluation.choices import LETTERS, authors_rule, read_choice
+from sp3f_lib.evaluation.two_class import two_class_share
+from sp3f_lib.rewards.answers import extract_answer, is_correct, normalise
+from sp3f_lib.rewards.fidelity import language_parts, language_share
+
+NO_TEXT, UNKNOWN = "none", "unknown"  # in place of a language's code
+_LEAST = 4  # letters: less than this is no text, as in rewards/fidelity.py
+
+
+def score_answer(row: dict, text: str, threshold: float) -> dict:
+    r"""The columns of one answer; shares are 0 or 1 where nothing else is said.
+
+    `accuracy` by our rule, `authors` by theirs; `vote`: the answer in one form, None where there is none; `how` it was read:
+    letter, text, number, ambiguous or nothing. `share` of the row's language (NaN if there is no language), `fidelity`: whether
+    it reaches `threshold`; `two_class`: the same by the authors' detector. `other`: the language of most of the rest where it is
+    not faithful: a code, `unknown`, or `none` where there is no text. A bare `\boxed{B}` has no language, and is not faithful.
+    """
+    lang, gold, options = row["lang"], row["gold"], row["options"]
+    if row["kind"] == "choice":
+        vote, how = read_choice(text, options, lang)
+        right, authors = vote == gold, authors_rule(text, gold, options[LETTERS.index(gold)])
+    else:
+        answer = extract_answer(text)
+        vote, how = (None, "nothing") if answer is None else (normalise(answer, lang), "number")
+        right, authors = is_correct(text, gold, lang), authors_verified(text, gold)
+    share, theirs = language_share(text, lang), two_class_share(text.rpartition("</think>")[2], lang)
+    faithful = share is not None and share >= threshold
+    return {
+        "task": row["task"],
+        "lang": lang,
+        "problem": row["id"],
+        "cluster": row["cluster"],
+        "gold": gold,
+        "vote": vote,
+        "how": how,
+        "accuracy": float(right),
+        "authors": float(authors),
+        "share": float("nan") if share is None else share,
+        "fidelity": float(faithful),
+        "two_class": float(theirs is not None and theirs >= threshold),
+        "other": None if faithful else other_language(text, lang),
+    }
+
+
+def other_language(text: str, lang: str) -> str:
+    """The language besides `lang` that most letters of `text` are in.
+
+    >>> other_language("Sie hat drei Äpfel gekauft, also sind es sieben.", "fr"), other_language("18", "fr")
+    ('de', 'none')
+    """
+    letters: Counter[str] = Counter()
+    for part in language_parts(text):
+        if part.language != lang:
+            letters[part.language or UNKNOWN] += part.letters
+    return max(letters, key=letters.get) if letters.total() >= _LEAST else NO_TEXT
