@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sp3f_lib.methods.models import find
+from sp3f_lib.methods.models import apply_changes, find
 from sp3f_lib.methods.self_translation import REPORT
 from sp3f_lib.pipeline.look import look
 from sp3f_lib.pipeline.seeds import Run
@@ -37,7 +37,7 @@ def cost(run: Run) -> dict:
         steps = read_steps(found.stage)
         unsolved = steps["groups/none_correct"]
         row |= {"unsolved": unsolved.head(FIRST).mean(), "unsolved_end": unsolved.tail(FIRST).mean()}
-        row |= {"generated_tokens": float(_tokens(steps, run).sum()), "judge_calls": float(_calls(steps).sum())}
+        row |= {"generated_tokens": float(_tokens(steps, run).sum()), "judge_calls": float(_calls(steps, run).sum())}
     return row
 
 
@@ -56,7 +56,7 @@ def curve(run: Run) -> pd.DataFrame:
         {
             "step": steps.step,
             "generated_tokens": _tokens(steps, run).cumsum(),
-            "judge_calls": _calls(steps).cumsum(),
+            "judge_calls": _calls(steps, run).cumsum(),
             "accuracy": accuracy.rolling(_WINDOW, min_periods=1).mean(),
         }
     )
@@ -73,5 +73,8 @@ def _tokens(steps: pd.DataFrame, run: Run) -> pd.Series:
     return steps["completions/mean_length"] * completions_a_step(run.profile.grpo, run.profile.launch.processes)
 
 
-def _calls(steps: pd.DataFrame) -> pd.Series:
+def _calls(steps: pd.DataFrame, run: Run) -> pd.Series:
+    """Replies of a judge in each step; the agreement with the reference is counted like one, and asks nobody."""
+    if apply_changes(run.profile, run.method).judge.schedule == "agreement":
+        return pd.Series(0.0, index=steps.index)
     return steps.get("judge/calls", pd.Series(0.0, index=steps.index)).fillna(0.0)

@@ -46,6 +46,16 @@ METHOD_COLOURS = _OfModels({
     "judge_unprivileged": "#CC79A7",
     "judge_only": "#F0E442",
     "sp3f": "#009E73",
+    # Where the reference goes elsewhere; Paul Tol's muted palette.
+    "process": "#332288",
+    "process_matched": "#88CCEE",
+    "score": "#AA4499",
+    "listwise": "#882255",
+    "hint": "#CC6677",
+    "sp3f_hint": "#44AA99",
+    "opsd": "#0072B2",
+    "rlvr_opsd": "#999933",
+    "self_translate_sft": "#661100",
 }, _pick(("#0072B2", "#332288", "#882255", "#44AA99", "#999933", "#AA4499", "#661100")))  # fmt: skip
 METHOD_NAMES = _OfModels({
     "base": "Base",

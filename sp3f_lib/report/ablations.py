@@ -33,13 +33,16 @@ class Evidence:
     def cells(self, question: str) -> pd.DataFrame:
         """The lines of a question's models: ours if each was run over `ENOUGH` seeds, else the committed ones.
 
-        None where less than half of the models were run: questions share some, which do not answer each of them.
+        Committed models of fewer seeds are left out, and all of them where that leaves less than half of the question: questions
+        share some models, which do not answer each of them.
         """
         ours, models = self._of(question, self.ours), len({cell.key for cell in QUESTIONS[question].cells})
         runs = ours.groupby(["regime", "method"]).seed.nunique() if len(ours) else pd.Series(dtype=int)
         if len(runs) == models and runs.min() >= ENOUGH:
             return ours
         committed = self._of(question, self.committed)
+        if len(committed):
+            committed = committed[committed.groupby(["regime", "method"]).seed.transform("nunique") >= ENOUGH]
         known = committed.groupby(["regime", "method"]).ngroups if len(committed) else 0
         return committed if 2 * known >= models else committed.head(0)
 
@@ -108,6 +111,8 @@ class Evidence:
     def draw_cost(self, folder: Path):
         """Accuracy in training against tokens and judge's replies, from the committed curves of `who`."""
         curves = self._of("who", self._curves)
+        if len(curves):
+            curves = curves[curves.groupby("method").seed.transform("nunique") >= min(ENOUGH, curves.seed.nunique())]
         if curves.empty:
             return "Nobody has run this yet: sp3f ablations who --seeds 0-4"
         figure = plots.plot_cost(curves, "cold", [name for name in _AT_EQUAL_COST if name in set(curves.method)])
