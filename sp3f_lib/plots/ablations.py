@@ -28,6 +28,7 @@ def plot_arms(cells: pd.DataFrame, pairs: Sequence[tuple[str, str]], setting: st
     right.axvline(0, color="black", lw=0.8)
     left.set_yticks(range(len(means)), [METHOD_NAMES[name] for name in means.index])
     left.set_ylim(len(means) - 0.5, -0.5)
+    left.set_xlim(-3, 103)  # a t interval knows no bounds
     left.set_xlabel("accuracy (%)")
     right.set_xlabel(f"minus {METHOD_NAMES[other]}, points within a seed")
     left.set_title(f"regime {setting}: {_seeds(part)}, 95 % t intervals", fontsize="medium")
