@@ -114,13 +114,17 @@ def verdicts(results: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> pd.Da
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The README's table."""
+    """The README's table, and a sentence on the claims that were not measured."""
     lines = ["| paper | claim | regime | effect, points [95 %] | seeds | verdict |", "| --- | --- | --- | --- | --- | --- |"]
-    for row in table.itertuples():
-        effect = f"{row.mean:+.1f} [{row.low:+.1f}, {row.high:+.1f}]" if row.verdict != UNMEASURED else "-"
+    for row in table[table.verdict != UNMEASURED].itertuples():
+        effect = f"{row.mean:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
         more = f" (±{SMALLEST:.0f} would take {row.seeds_needed:.0f} seeds)" if row.verdict == UNDECIDED else ""
         what = "" if row.value == "accuracy" else f", {row.value}"
         lines.append(f"| {row.paper} | {row.claim} | {row.regime}{what} | {effect} | {row.seeds} | {row.verdict}{more} |")
+    left = table[table.verdict == UNMEASURED].groupby("paper", sort=False).size()
+    if len(left):
+        named = " and ".join(f"{count} of {paper}" for paper, count in left.items())
+        lines += ["", f"Not measured yet, for that takes {LEAST_SEEDS} seeds: {named}."]
     return "\n".join(lines)
 
 

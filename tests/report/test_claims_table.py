@@ -96,6 +96,8 @@ def test_the_committed_tables_have_what_the_claims_ask_for():
 def test_the_readmes_table_has_a_line_for_each_claim():
     lines = markdown(verdicts(results([10, -5, 20, -8, 3]), (CLAIM,))).splitlines()
     assert len(lines) == 3 and "undecided (±5 would take" in lines[2] and "+4.0 [" in lines[2]
+    few = pd.concat([verdicts(results([10, -5, 20, -8, 3]), (CLAIM,)), verdicts(results([1, 2]), (CLAIM,))])
+    assert markdown(few).splitlines() == [*lines, "", "Not measured yet, for that takes 5 seeds: 1 of SP3F."]
 
 
 def test_the_readme_says_what_the_committed_tables_say():
