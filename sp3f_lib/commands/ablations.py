@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sp3f_lib.commands.app import MAKE, verb
-from sp3f_lib.commands.options import BaseModel, Changes, ProfileName, given, overrides
+from sp3f_lib.commands.options import BaseModel, Changes, ProfileName, given, numbers, overrides
 from sp3f_lib.profiles import ProfileError, load_profile
 
 
@@ -33,10 +33,9 @@ def ablations(
     from sp3f_lib.pipeline.ablations import ablations as run
     from sp3f_lib.pipeline.questions import find_questions
 
-    first, _, last = seeds.partition("-")
-    if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+    chosen, said = numbers(seeds), overrides(changes) | given(parallel=parallel)
+    if chosen is None:
         raise ProfileError(f"--seeds {seeds}: write FIRST-LAST, such as 0-4")
-    chosen, said = range(int(first), int(last or first) + 1), overrides(changes) | given(parallel=parallel)
 
     def load(seed: int, regime: str, of_cell):
         return load_profile(profile, said | dict(of_cell) | {"seeds": len(chosen)}, seed=seed, regime=regime, model=model)

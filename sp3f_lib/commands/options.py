@@ -82,3 +82,15 @@ def overrides(assignments: list[str] | None) -> dict:
             raise ProfileError(f"--set {assignment}: write KEY=VALUE, such as grpo.max_steps=20")
         found[key] = yaml.safe_load(value)
     return found
+
+
+def numbers(text: str) -> range | None:
+    """What FIRST-LAST, or one number, means; None for anything else.
+
+    >>> numbers("0-3"), numbers("7"), numbers("3-0"), numbers("a")
+    (range(0, 4), range(7, 8), None, None)
+    """
+    first, _, last = text.partition("-")
+    if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+        return None
+    return range(int(first), int(last or first) + 1)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sp3f_lib.commands.app import MAKE, verb
-from sp3f_lib.commands.options import BaseModel, Changes, Folder, ProfileName, Regime, Source, given, overrides
+from sp3f_lib.commands.options import BaseModel, Changes, Folder, ProfileName, Regime, Source, given, numbers, overrides
 from sp3f_lib.profiles import load_profile
 
 
@@ -67,9 +67,9 @@ def _by_regime(several: list[str] | None) -> dict[str, list[int]]:
     """
     found = {}
     for text in several or ():
-        regime, _, numbers = text.partition("=")
-        first, _, last = numbers.partition("-")
-        if not regime or not first.isdigit() or not (last or first).isdigit():
+        regime, _, which = text.partition("=")
+        chosen = numbers(which)
+        if not regime or chosen is None:
             raise ValueError(f"--seeds {text}: write REGIME=FIRST-LAST, such as cold=0-9")
-        found[regime] = list(range(int(first), int(last or first) + 1))
+        found[regime] = list(chosen)
     return found

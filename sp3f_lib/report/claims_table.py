@@ -29,7 +29,7 @@ TABLES = {
     "ablations/cells.csv": "sp3f ablations --seeds 0-4",
     "preference_seeds/seeds.csv": "sp3f seeds --seeds common=0-4 --arm ... --out figures/preference_seeds",
 }
-_MARKS = ("<!-- claims: made by notebook 04 -->", "<!-- end of claims -->")
+_MARKS = ("<!-- claims: python -m sp3f_lib.report.claims_table -->", "<!-- end of claims -->")
 REPRODUCED, CONTRADICTED, UNDECIDED, UNMEASURED = "reproduced", "contradicted", "undecided", "not measured"
 
 
