@@ -8,6 +8,7 @@ import typer
 from sp3f_lib.commands.app import MAKE, verb
 from sp3f_lib.commands.options import BaseModel, Changes, ProfileName, given, numbers, overrides
 from sp3f_lib.profiles import ProfileError, load_profile
+from sp3f_lib.stages import RUNS
 
 
 @verb(MAKE)
@@ -24,9 +25,9 @@ def ablations(
     profile: ProfileName = "lab",
     model: BaseModel = None,
     changes: Changes = None,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="cells.csv and curves.csv are written there")] = Path(
-        "figures/ablations"
-    ),
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="of cells.csv and curves.csv (default: runs/<profile>/ablations)")
+    ] = None,
 ) -> None:
     """Train and score the models of some questions over several seeds: who should see the English reference, and more."""
     from sp3f_lib.evaluation.seeds import report
@@ -41,9 +42,10 @@ def ablations(
         return load_profile(profile, said | dict(of_cell) | {"seeds": len(chosen)}, seed=seed, regime=regime, model=model)
 
     asked = find_questions(questions or ["all"])
-    table = run(asked, load, chosen, out)
+    folder = out or RUNS / load_profile(profile, said).name / "ablations"
+    table = run(asked, load, chosen, folder)
     for name, question in asked.items():
         keys = {cell.key for cell in question.cells}
         part = table[[key in keys for key in zip(table.regime, table.method, strict=True)]]
         print(f"\n{name}: {question.asked}\n{report(part, question.pairs())}")
-    print(f"\nwritten: {out}")
+    print(f"\nwritten: {folder}")

@@ -26,7 +26,7 @@ FIGURES = Path(__file__).parents[2] / "figures"
 # The committed tables, a line per regime, method and seed, and the commands that make them.
 TABLES = {
     "seeds/seeds.csv": "sp3f seeds --seeds cold=0-9 --seeds warm=0-9 --seeds tempted=0-9 --out figures/seeds",
-    "ablations/cells.csv": "sp3f ablations --seeds 0-4",
+    "ablations/cells.csv": "sp3f ablations --seeds 0-4 --out figures/ablations",
     "preference_seeds/seeds.csv": "sp3f seeds --seeds common=0-4 --arm ... --out figures/preference_seeds",
 }
 _MARKS = ("<!-- claims: python -m sp3f_lib.report.claims_table -->", "<!-- end of claims -->")
