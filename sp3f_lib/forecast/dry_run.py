@@ -4,10 +4,12 @@ import os
 
 import yaml
 
-from sp3f_lib.forecast.plan import on_cpu, plan
+from sp3f_lib.forecast.cpu import Speed, measure_speed
+from sp3f_lib.forecast.lengths import read_lengths
+from sp3f_lib.forecast.plan import Plan, global_batch, on_cpu, plan
 from sp3f_lib.forecast.preference import preference_plan
-from sp3f_lib.forecast.shape import load_shape
-from sp3f_lib.methods.models import apply_changes, find
+from sp3f_lib.forecast.shape import load_config, load_shape
+from sp3f_lib.methods.models import apply_changes, before, find
 from sp3f_lib.profiles import Profile
 from sp3f_lib.stages import RUNS
 
@@ -19,7 +21,7 @@ def dry_run(profile: Profile, name: str, evaluated: bool = False) -> tuple[str, 
     """(what the training of a model, or its evaluation, needs; whether it fits). Nothing is loaded."""
     import torch
 
-    entry, profile = find(name).entry, apply_changes(profile, name)
+    own, entry, profile = profile, find(name).entry, apply_changes(profile, name)
     stage = "evaluate" if evaluated else entry.section
     settings = profile.model_dump(mode="json")
     shown = {
@@ -36,6 +38,32 @@ def dry_run(profile: Profile, name: str, evaluated: bool = False) -> tuple[str, 
     shape, runs = load_shape(profile), RUNS / profile.name
     if stage != "evaluate" and entry.work:
         found = preference_plan(profile, name, stage, shape, runs, memory, gpu)
-    else:
-        found = plan(profile, stage, shape, runs, memory, gpu)
-    return f"{resolved}\n{found}", found.fits
+        return f"{resolved}\n{found}", found.fits
+    speed = _speed(profile, stage)
+    lengths = read_lengths(profile, stage) if speed else None
+    found = plan(profile, stage, shape, runs, memory, gpu, speed, lengths)
+    whole = _whole(own, name, found, shape, speed, evaluated) if speed else ""
+    return f"{resolved}\n{found}{whole}", found.fits
+
+
+def _speed(profile: Profile, stage: str) -> Speed | None:
+    """Of this CPU, where the stage runs on it in one process."""
+    if not on_cpu(profile, stage) or profile.launch.processes > 1:
+        return None
+    rows = global_batch(profile, "grpo") if stage == "grpo" else profile.evaluation.batch_size
+    return measure_speed(load_config(profile)[0], profile, rows)
+
+
+def _whole(profile: Profile, name: str, found: Plan, shape, speed: Speed, evaluated: bool) -> str:
+    """What a model takes together with those before it, one after the other, as if none were made."""
+    hours = {}
+    for one in dict.fromkeys((*before(profile, name), *([name] if evaluated else []))):
+        entry, changed = find(one).entry, apply_changes(profile, one)
+        if entry.section in ("sft", "grpo") and not entry.work:
+            lengths = read_lengths(changed, entry.section)
+            hours[one] = plan(changed, entry.section, shape, RUNS / profile.name, speed=speed, lengths=lengths).hours
+    hours["evaluation" if evaluated else name] = found.hours
+    if len(hours) < 2 or not all(hours.values()):
+        return ""
+    listed = ", ".join(f"{one} {60 * each.high:.0f}" for one, each in hours.items())
+    return f"\n  with what comes before: {sum(60 * each.high for each in hours.values()):.0f} min = {listed}"

@@ -9,7 +9,9 @@ does it fit, how long, what will the judge cost. The command ends with 2 if it c
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sp3f_lib.forecast.cpu import Speed, evaluation_hours, training_hours
 from sp3f_lib.forecast.hours import Hours, estimate, flop_per_token, likely_gpu, measured
+from sp3f_lib.forecast.lengths import Lengths
 from sp3f_lib.forecast.memory import (
     GB,
     GPU_SIZES,
@@ -111,22 +113,34 @@ class Plan:
         return "not known: max_steps is not set"
 
 
-def plan(profile: Profile, stage: str, shape: Shape, runs: Path, memory: float | None = None, gpu: str = "") -> Plan:
+def plan(
+    profile: Profile,
+    stage: str,
+    shape: Shape,
+    runs: Path,
+    memory: float | None = None,
+    gpu: str = "",
+    speed: Speed | None = None,
+    lengths: Lengths | None = None,
+) -> Plan:
     """The plan of `stage` (sft, grpo or evaluate). `runs`: where finished runs of the profile are.
 
     `memory`: bytes of one GPU, or of one process's share of the machine where the profile trains on the CPU; `gpu`: its name.
+    `speed` of this CPU and `lengths` of the rows give an estimate of the time where no run has measured it.
     """
     memory = profile.launch.gpu_memory_gb * GB if profile.launch.gpu_memory_gb else memory
-    smallest = smallest_gpu(lambda size: _parts(profile, stage, shape, size))
+    longest = lengths.longest if lengths else None
+    smallest = smallest_gpu(lambda size: _parts(profile, stage, shape, size, longest))
     compared = memory or (smallest or GPU_SIZES[-1]) * GB  # vLLM takes a share of what there is
-    training, generation = _parts(profile, stage, shape, compared)
+    training, generation = _parts(profile, stage, shape, compared, longest)
     place = "process" if on_cpu(profile, stage) else "GPU"
     common = {"available": memory, "smallest": smallest, "place": place, "note": shape.note}
     if stage == "evaluate":
         settings, answers = profile.evaluation, _answers(profile)
         steps = -(-answers // settings.batch_size)
         tokens = settings.batch_size * 2 * settings.max_new_tokens
-        return Plan(stage, steps, settings.batch_size, tokens, training, generation, judge=None, hours=None, **common)
+        hours = evaluation_hours(profile, speed, lengths, answers) if speed else None
+        return Plan(stage, steps, settings.batch_size, tokens, training, generation, judge=None, hours=hours, **common)
     section = getattr(profile, stage)
     batch = global_batch(profile, stage)
     steps, (prompt, answer) = section.get("max_steps", 0), _lengths(section, stage)
@@ -136,6 +150,8 @@ def plan(profile: Profile, stage: str, shape: Shape, runs: Path, memory: float |
         each = flop_per_token(shape.weights, trained_weights(profile, shape), section, taught)
         flop = steps * batch * (prompt + answer) * each
         hours = estimate(flop, likely_gpu(gpu, compared), profile.launch.processes, more=stage == "grpo")
+    elif hours is None and steps > 0 and speed:
+        hours = training_hours(profile, stage, speed, lengths, steps)
     judge = None
     if stage == "grpo" and profile.rewards.win_rate and profile.judge.name not in ("alignment", "implicit"):
         group = section.get("num_generations", 8)
@@ -173,12 +189,15 @@ def on_cpu(profile: Profile, stage: str) -> bool:
     return bool(getattr(profile, "grpo" if stage == "evaluate" else stage).get("use_cpu"))
 
 
-def _parts(profile: Profile, stage: str, shape: Shape, memory: float) -> tuple[dict[str, float], dict[str, float]]:
-    """Components (training, generation) on a GPU with so much memory."""
+def _parts(
+    profile: Profile, stage: str, shape: Shape, memory: float, longest: int | None = None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Components (training, generation) on a GPU with so much memory; `longest`: tokens of the longest row of SFT, if known."""
     if stage == "evaluate":
         return {}, evaluation_memory(profile, shape)
     section = getattr(profile, stage)
     rows, (prompt, answer) = section.get(_BATCH[0], 8), _lengths(section, stage)
+    answer = min(answer, longest) if stage == "sft" and longest else answer
     scored = answer if stage == "grpo" else prompt + answer
     training = training_memory(profile, section, shape, rows, prompt + answer, scored)
     if stage != "grpo":

@@ -7,7 +7,7 @@ tries six times, for half a minute); without network the models that the profile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sp3f_lib.lab.shipped import RECIPE, SHIPPED, shipped_base
+from sp3f_lib.lab.shipped import RECIPE, SHIPPED, SMOLLM2, shipped_base
 from sp3f_lib.profiles import Profile
 from sp3f_lib.profiles.sections import LabModel
 from sp3f_lib.runs import StageError
@@ -32,6 +32,12 @@ KNOWN = {
     "Qwen/Qwen2.5-7B": _QWEN | {
         "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
         "num_key_value_heads": 4, "vocab_size": 152064, "tie_word_embeddings": False,
+    },
+    # As its GGUF's header has it (base/smollm2.py).
+    SMOLLM2: {
+        "model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9,
+        "num_key_value_heads": 3, "head_dim": 64, "vocab_size": 49152, "tie_word_embeddings": True,
+        "max_position_embeddings": 8192, "rms_norm_eps": 1e-5, "rope_parameters": {"rope_type": "default", "rope_theta": 1e5},
     },
     "meta-llama/Meta-Llama-3-8B-Instruct": _LLAMA_3_8B,
     "princeton-nlp/Llama-3-Base-8B-SFT": _LLAMA_3_8B,
@@ -60,27 +66,35 @@ def load_shape(profile: Profile) -> Shape:
 
     `StageError` if the hub does not answer and the model is neither in the cache nor one that is known here.
     """
+    config, note = load_config(profile)
+    return replace(shape_of(config), note=note)
+
+
+def load_config(profile: Profile) -> tuple:
+    """(the transformers configuration of the profile's model, a note if that is not its own). Errors as in `load_shape`."""
     from transformers import AutoConfig
 
     path, revision = profile.model.path, profile.model.revision
     if path == RECIPE:
-        return shape_of(_lab_config(profile.lab))
+        return _lab_config(profile.lab), ""
+    if path == SMOLLM2:
+        return AutoConfig.for_model(**KNOWN[path]), ""
     path = str(shipped_base(path)) if path in SHIPPED else path
     if Path(path).is_dir():
-        return shape_of(AutoConfig.from_pretrained(path))
+        return AutoConfig.from_pretrained(path), ""
     try:
-        return shape_of(AutoConfig.from_pretrained(path, revision=revision, local_files_only=True))
+        return AutoConfig.from_pretrained(path, revision=revision, local_files_only=True), ""
     except OSError:  # not in the cache
         pass
     if _hub_answers(path, revision):
-        return shape_of(AutoConfig.from_pretrained(path, revision=revision))
+        return AutoConfig.from_pretrained(path, revision=revision), ""
     if path not in KNOWN:
         raise StageError(
             f"model.path: the hub does not answer, and the configuration of {path!r} is not in the cache; give a directory with "
             "its config.json (--model), or try again with network"
         )
     note = f"the hub does not answer; {path} is taken to be as it was published (sp3f_lib/forecast/shape.py)"
-    return replace(shape_of(AutoConfig.for_model(**KNOWN[path])), note=note)
+    return AutoConfig.for_model(**KNOWN[path]), note
 
 
 def shape_of(config) -> Shape:

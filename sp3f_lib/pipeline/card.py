@@ -16,7 +16,7 @@ from sp3f_lib.evaluation.score import read_samples, table
 from sp3f_lib.judges.asks import version_of
 from sp3f_lib.judges.ledger import Ledger, Spent
 from sp3f_lib.judges.recorded import run_label
-from sp3f_lib.lab.shipped import RECIPE, SHIPPED
+from sp3f_lib.lab.shipped import OURS, SMOLLM2
 from sp3f_lib.methods.models import find
 from sp3f_lib.profiles import Profile
 from sp3f_lib.runs import read_manifest, write_text
@@ -63,7 +63,9 @@ def card(stage: Path, profile: Profile, method: str, languages: dict[str, int], 
         "pipeline_tag": "text-generation",
         "tags": ["multilingual", "reasoning", method],
     }
-    if profile.model.path not in (*SHIPPED, RECIPE):
+    if profile.model.path == SMOLLM2:
+        head |= {"base_model": "HuggingFaceTB/SmolLM2-135M-Instruct", "license": "apache-2.0"}
+    elif profile.model.path not in OURS:
         head["base_model"] = profile.model.path
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False).strip()}\n---\n",

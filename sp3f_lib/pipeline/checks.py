@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sp3f_lib.endpoint.client import check_before_training
 from sp3f_lib.generation.engines import check_generator
-from sp3f_lib.lab.shipped import RECIPE, SHIPPED
+from sp3f_lib.lab.shipped import OURS, RECIPE, SMOLLM2
 from sp3f_lib.methods.models import apply_changes, before, find, is_model, named_by
 from sp3f_lib.methods.named import Named
 from sp3f_lib.methods.shared import check_prompts
@@ -76,10 +76,10 @@ def check_section(profile: Profile, section: str | None, name: str) -> None:
 
 def check_model(profile: Profile) -> None:
     """`ProfileError` if the profile names a model directory that is not there."""
-    path, ours = profile.model.path, (*SHIPPED, RECIPE)
-    if path not in ours and _looks_like_a_path(path) and not Path(path).is_dir():
+    path = profile.model.path
+    if path not in OURS and _looks_like_a_path(path) and not Path(path).is_dir():
         raise ProfileError(
-            f"model.path: there is no directory {path!r}; give a model directory, a hub id, or {', '.join(ours)}"
+            f"model.path: there is no directory {path!r}; give a model directory, a hub id, or {', '.join(OURS)}"
         )
 
 
@@ -105,4 +105,5 @@ def _is_there(profile: Profile, name: str) -> bool:
         return any((RUNS / profile.name).glob(f"{name}-{profile.regime}/*/{MANIFEST}"))
     if entry.start != "model.path":
         return _is_there(profile, named_by(profile, entry.start))
-    return profile.model.path != RECIPE or any((RUNS / profile.name).glob(f"base/*/{MANIFEST}"))
+    stage = {RECIPE: "base", SMOLLM2: SMOLLM2}.get(profile.model.path)
+    return stage is None or any((RUNS / profile.name).glob(f"{stage}/*/{MANIFEST}"))

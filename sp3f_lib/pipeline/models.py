@@ -12,7 +12,7 @@ from sp3f_lib.data.schema import read_rows
 from sp3f_lib.data.splits import splits
 from sp3f_lib.evaluation.score import SAMPLES, evaluate_model
 from sp3f_lib.generation.engines import free_gpu
-from sp3f_lib.lab.shipped import CARD, RECIPE, SHIPPED, shipped_base
+from sp3f_lib.lab.shipped import CARD, RECIPE, SHIPPED, SMOLLM2, shipped_base
 from sp3f_lib.machine import set_up
 from sp3f_lib.methods.models import apply_changes, asked, changed, find, is_model, named_by
 from sp3f_lib.methods.named import Given
@@ -30,6 +30,7 @@ _RECIPE_CODE = (
     "base/model.py", "base/recipe.py", "training/sft.py", "training/common.py", "lab/problems.py", "lab/text", "languages.py",
     "generation/translation.py", "generation/implicit_reward.py",
 )  # fmt: skip
+_SMOLLM2_CODE = ("base/smollm2.py", "generation/local.py", "generation/decode.py")
 _SCORING_CODE = (
     "evaluation/score.py",
     "generation/local.py",
@@ -128,6 +129,18 @@ def base_by_recipe(profile: Profile) -> Path:
     return make_stage(profile, "base", work, settings, {}, _RECIPE_CODE, (*_MODEL_FILES, CARD))
 
 
+def smollm2(profile: Profile) -> Path:
+    """The stage that turns the packaged SmolLM2 into a Hugging Face folder, once."""
+
+    def work(directory: Path) -> None:
+        from sp3f_lib.base.smollm2 import make_smollm2
+
+        set_up(profile.threads)
+        make_smollm2(directory)
+
+    return make_stage(profile, SMOLLM2, work, {}, {}, _SMOLLM2_CODE, _MODEL_FILES)
+
+
 def _revision(profile: Profile, others: dict[str, str]) -> dict[str, str | None]:
     """The profile's revision is that of its base model, also where that teaches."""
     return {"teacher.revision": profile.model.revision} if others.get("teacher.model") == profile.model.path else {}
@@ -146,7 +159,8 @@ def _resolve(profile: Profile, start: str) -> Path | str:
         return model(profile, name) if is_model(name) else name
     if name in SHIPPED:
         return shipped_base(name)
-    return base_by_recipe(profile) / "model" if name == RECIPE else name
+    made = {RECIPE: base_by_recipe, SMOLLM2: smollm2}.get(name)
+    return made(profile) / "model" if made else name
 
 
 # What the command line and the notebooks run as processes: the verb, and what it makes of a profile (and a model's name).

@@ -14,10 +14,10 @@ from sp3f_lib.profiles.section import FOLDER, Section, nearest
 
 
 class Model(Section):
-    """Where the base model comes from: `lab` or `lab-1` (shipped), `recipe` (trained here by the sections `lab` and `base`), a
-    model directory, or a hub id."""
+    """Where the base model comes from: `lab` or `lab-1` (shipped), `recipe` (trained here by the sections `lab` and `base`),
+    `smollm2` (a real one from a Python package, `make real`), a model directory, or a hub id."""
 
-    path: str = Field("lab", description="lab, lab-1, recipe, a model directory, or a hub id")
+    path: str = Field("lab", description="lab, lab-1, recipe, smollm2, a model directory, or a hub id")
     revision: str | None = Field(None, description="of a hub id")
     torch_dtype: Literal["float32", "bfloat16"] = Field("float32", description="of the weights when they are loaded")
 
@@ -68,8 +68,9 @@ class Data(Section):
     `eval_seed` draws the lab's evaluation problems. Settings are chosen on other seeds (LOG.md: 1000003), never on this one.
     """
 
-    source: Literal["lab", "mgsm", "rows", "sp3f", "deepscaler"] = Field(
-        "lab", description="the lab's own problems, MGSM, rows of one's own, SP3F's released data, or DeepScaleR (English)"
+    source: Literal["lab", "mgsm", "gsm8k", "rows", "sp3f", "deepscaler"] = Field(
+        "lab",
+        description="the lab's own problems, MGSM, GSM8K in translation, rows of one's own, SP3F's data, or DeepScaleR (English)",
     )
     folder: str | None = Field(None, description="of the source's files; null: the hub")
     languages: tuple[str, ...] = Field(min_length=1, description="codes of the table in languages.py")

@@ -100,7 +100,7 @@ def test_an_unknown_regime_is_named_with_the_nearest():
 
 
 def test_an_unknown_profile_is_named_with_the_nearest():
-    assert "unknown profile 'lap'; nearest known: 'lab'" in refused(name="lap")
+    assert "unknown profile 'labb'; nearest known: 'lab'" in refused(name="labb")
 
 
 def test_a_profile_file_that_is_not_there_is_named(tmp_path):
