@@ -3,6 +3,7 @@
 from sp3f_lib.commands import (
     ablations,
     base,
+    compare,
     data,
     evaluate,
     judge,
@@ -24,6 +25,7 @@ __all__ = [
     "ablations",
     "app",
     "base",
+    "compare",
     "data",
     "evaluate",
     "judge",
