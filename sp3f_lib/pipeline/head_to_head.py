@@ -15,7 +15,7 @@ from sp3f_lib.evaluation.length_controlled import length_controlled
 from sp3f_lib.generation.conversations import Conversation
 from sp3f_lib.judges import make_judge
 from sp3f_lib.judges.contest_prompt import Contest
-from sp3f_lib.judges.evaluating import ask_all, check_judge, judge_name
+from sp3f_lib.judges.evaluating import ask_all, check_judge, file_name, judge_name
 from sp3f_lib.judges.recorded import run_label
 from sp3f_lib.pipeline.conversations import conversations, model_at, read_answers
 from sp3f_lib.profiles import Profile, ProfileError
@@ -91,7 +91,9 @@ def compare(profile: Profile, one: str, other: str, task: str, way: str, out: Pa
         notes.append("The embedded judge compares calculations: what it says of other instructions is worth nothing.")
     else:
         judge += f" ({way})"
-    out = out or RUNS / profile.name / f"head-to-head-{task}-{mine}-{called}-{profile.regime}.csv"
+    out = out or RUNS / profile.name / file_name(
+        "head-to-head", task, mine, called, judge_name(profile.judge), profile.regime
+    )
     table = table.assign(one=mine, other=called, task=task, judge=judge)
     with atomic_path(out) as temporary:
         table.to_csv(temporary, index=False)

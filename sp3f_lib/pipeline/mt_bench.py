@@ -7,7 +7,7 @@ import pandas as pd
 from sp3f_lib.evaluation.instructions import languages_of
 from sp3f_lib.evaluation.mt_bench import Question, rating_of, read_questions, report, score_table
 from sp3f_lib.judges import make_judge
-from sp3f_lib.judges.evaluating import ask_all, check_judge, judge_name
+from sp3f_lib.judges.evaluating import ask_all, check_judge, file_name, judge_name
 from sp3f_lib.judges.recorded import run_label
 from sp3f_lib.pipeline.conversations import conversations, model_at, read_answers
 from sp3f_lib.profiles import Profile
@@ -36,7 +36,7 @@ def mt_bench(profile: Profile, name: str, repeats: int = 1, out: Path | None = N
     judge, notes = judge_name(profile.judge), []
     if profile.judge.name == "alignment":
         notes.append("The embedded judge compares calculations: its ratings of anything but arithmetic are worth nothing.")
-    out = out or RUNS / profile.name / f"mt-bench-{called}-{profile.regime}.csv"
+    out = out or RUNS / profile.name / file_name("mt-bench", called, judge, profile.regime)
     with atomic_path(out) as temporary:
         table.assign(model=called, judge=judge).to_csv(temporary, index=False)
     return table, report(table, called, judge, repeats, notes), out

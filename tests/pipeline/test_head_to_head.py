@@ -61,7 +61,7 @@ def test_two_models_in_two_languages(models, judge, capsys):
     judge.answer = verdict
     assert main(command("other", "--languages", "en,de")) == 0
     said = capsys.readouterr().out
-    table = pd.read_csv("runs/toy/head-to-head-xalpacaeval-one-other-warm.csv").set_index("lang")
+    table = pd.read_csv("runs/toy/head-to-head-xalpacaeval-one-other-m-warm.csv").set_index("lang")
     assert list(table.index) == ["en", "de", "all"] and "one against other, judged by m (reasons)" in said
     assert (table["missing"] == 0).all() and len(judge.requests) == 12
     # A slot preference is nothing but flips, which are ties; a judge of length has none.
@@ -105,7 +105,7 @@ def test_a_reference_file(models, judge, capsys):
     (models / "de.json").write_text(json.dumps(rows))
     assert main(command("{lang}.json", "--languages", "de", "--way", "verdict")) == 0
     said = capsys.readouterr().out
-    table = pd.read_csv(models / "runs/toy/head-to-head-xalpacaeval-one-gpt-warm.csv")
+    table = pd.read_csv(models / "runs/toy/head-to-head-xalpacaeval-one-gpt-m-warm.csv")
     assert table["loss"].tolist() == [1.0] and "one against gpt, judged by m (verdict)" in said
     assert "without any reasons" in judge.requests[-1]["messages"][0]["content"]
     # Another question in it is found before a model is loaded or a judge asked.

@@ -38,7 +38,7 @@ def test_two_turns_are_rated_and_what_cannot_be_read_is_missing(folder, judge, c
     command += ["--set", "judge.model=m", "--set", "evaluation.max_new_tokens=8"]
     assert main(command) == 0
     said = capsys.readouterr().out
-    table = pd.read_csv("runs/toy/mt-bench-one-warm.csv").set_index("category")
+    table = pd.read_csv("runs/toy/mt-bench-one-m-warm.csv").set_index("category")
     assert table.loc["math", ["score", "missing"]].tolist() == [8, 0]
     assert table["score"].isna()["writing"] and table.loc["all", ["score", "missing"]].tolist() == [8, 2]
     assert "could not be read, of 4" in said.replace("\n", " ") and len(judge.requests) == 4
