@@ -10,7 +10,7 @@ from sp3f_lib.evaluation.harness import Shots, run_task, transformers_model, vll
 from sp3f_lib.evaluation.harness_tasks import check_installed, local_file, manager_of, write_local
 from sp3f_lib.evaluation.statistics import paired_difference
 from sp3f_lib.generation.engines import free_gpu, loaded_model, which_model
-from sp3f_lib.pipeline.conversations import model_at
+from sp3f_lib.pipeline.conversations import file_name, model_at, name_of
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.runs import atomic_path
 from sp3f_lib.stages import RUNS, label, make_stage
@@ -24,7 +24,13 @@ _DIFFERENCE = "difference: {one} minus {other} on the same items [95 %, bootstra
 
 
 def harness(
-    profile: Profile, name: str, tasks: list[str], folder: str | None, asked: Shots, against: str | None = None
+    profile: Profile,
+    name: str,
+    tasks: list[str],
+    folder: str | None,
+    asked: Shots,
+    against: str | None = None,
+    out: Path | None = None,
 ) -> tuple[str, Path]:
     """(the table as text, its CSV) of the tasks for a model, and for the model `against` which it is held, if there is one."""
     check_installed()
@@ -38,24 +44,25 @@ def harness(
     for task, file in files.items():
         if file is None:
             manager_of(task)
-    made = {one: _of_model(profile, one, files, asked) for one in (name, against) if one}
-    tables = [scores.assign(model=model_at(profile, one)[0]) for one, (scores, _) in made.items()]
-    table = pd.concat(tables, ignore_index=True)
+    names = {one: name_of(one) for one in (name, against) if one}
+    if against and len(set(names.values())) < 2:
+        raise ProfileError(f"{name} against {against}: both are called {names[name]!r}; give two models")
+    made = {one: _of_model(profile, one, files, asked) for one in names}
+    table = pd.concat([scores.assign(model=names[one]) for one, (scores, _) in made.items()], ignore_index=True)
     table.insert(0, "model", table.pop("model"))
     notes = [_HEAD.format(version=metadata.version("lm_eval"))]
-    called = "-".join(dict.fromkeys(table["model"]))
     if against:
-        table = table.merge(_differences(*(items for _, items in made.values())), on=["task", "metric"], how="left")
-        table.loc[table["model"] != tables[0]["model"].iloc[0], ["difference", "d_low", "d_high"]] = float("nan")
-        notes.append(_DIFFERENCE.format(one=tables[0]["model"].iloc[0], other=tables[1]["model"].iloc[0]))
-    path = RUNS / profile.name / f"harness-{called}-{profile.regime}.csv"
-    with atomic_path(path) as temporary:
+        differences = _differences(made[name][1], made[against][1]).assign(model=names[name])
+        table = table.merge(differences, on=["model", "task", "metric"], how="left")
+        notes.append(_DIFFERENCE.format(one=names[name], other=names[against]))
+    out = out or RUNS / profile.name / file_name("harness", *names.values(), profile.regime)
+    with atomic_path(out) as temporary:
         table.to_csv(temporary, index=False)
-    return "\n".join([*notes, _shown(table).to_string(index=False)]), path
+    return "\n".join([*notes, _shown(table).to_string(index=False)]), out
 
 
 def _of_model(profile: Profile, name: str, files: dict[str, Path | None], asked: Shots) -> tuple[pd.DataFrame, pd.DataFrame]:
-    called, path = model_at(profile, name)
+    called, path = name_of(name), model_at(profile, name)
     scores, items = [], []
     with _loaded_when_needed(profile, path) as load:
         for task, file in files.items():
