@@ -6,7 +6,7 @@ Answers are made in parts, so that a kill costs one part, and apart from their s
 """
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,9 +17,11 @@ from sp3f_lib.evaluation.score import SAMPLES
 from sp3f_lib.evaluation.task_rows import covered, files_of, task_rows
 from sp3f_lib.evaluation.task_score import score_answer
 from sp3f_lib.evaluation.tasks import Task, load_task
-from sp3f_lib.generation.engines import loaded_model
-from sp3f_lib.generation.local import generate
+from sp3f_lib.generation.engines import EVALUATION, SAMPLED, generation_settings, generator, revision_of, sampling_of
+from sp3f_lib.generation.local import load_tokenizer
 from sp3f_lib.generation.parts import in_parts, part_seed
+from sp3f_lib.generation.sampling import greedy_and_sampled
+from sp3f_lib.pipeline.checks import check_answerer
 from sp3f_lib.pipeline.models import model
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.progress import progress_printer
@@ -29,7 +31,7 @@ from sp3f_lib.stages import label, make_stage
 ROWS, ANSWERS = "rows.parquet", "answers.parquet"
 PART = 64  # prompts
 _ROW_CODE = ("evaluation/tasks.py", "evaluation/task_rows.py", "languages.py")
-_ANSWER_CODE = ("generation/local.py", "generation/decode.py", "generation/parts.py")
+_ANSWER_CODE = ("generation/local.py", "generation/sampling.py", "generation/decode.py", "generation/parts.py")
 _SCORE_CODE = (
     "evaluation/task_score.py", "evaluation/choices.py", "evaluation/choice_words.py", "evaluation/authors_verifier.py",
     "evaluation/two_class.py", "rewards", "languages.py",
@@ -39,6 +41,7 @@ _SCORE_CODE = (
 def task_evaluations(profile: Profile, name: str) -> dict[str, Path]:
     """{task: directory of `samples.parquet`} of every task of the profile; all tasks are read before the model is made."""
     tasks = {task: load_task(task) for task in profile.evaluation.tasks}
+    check_answerer(profile, lambda: task_evaluations(profile, name))
     if len({task.name for task in tasks.values()}) != len(tasks):
         raise ProfileError(f"evaluation.tasks: two of {', '.join(tasks)} have one name")
     rows = {given: rows_of_task(profile, task) for given, task in tasks.items()}
@@ -71,38 +74,35 @@ def _answers(profile: Profile, name: str, task: Task, rows: Path) -> Path:
     path = model(profile, name)
 
     def work(directory: Path) -> None:
-        items, settings = _read(rows), profile.evaluation
+        items, sampling = _read(rows), sampling_of(profile, EVALUATION)
         if task.decoding == "greedy":
-            settings = settings.model_copy(update={"samples": 0})
-        loaded = loaded_model(profile, path)
-        _say_what_is_too_long(task, *loaded, items, settings.max_new_tokens)
-
-        def answer(part, number):
-            prompts = [row["input"] for row in part]
-            found = generate(*loaded, prompts, settings, part_seed(0, number))
-            return [asdict(one) | {"prompt": number * PART + one.prompt} for one in found]
-
+            sampling = replace(sampling, samples=0)
+        _say_what_is_too_long(profile, path, task, items, sampling.max_new_tokens)
         show = progress_printer(label(profile, f"{task.name} {name}"), f"parts of {PART} problems", directory)
-        made = in_parts(directory / "parts", items, PART, answer, settings.sampling(), show)
+        with generator(profile, path, section=EVALUATION) as generate:
+
+            def answer(part, number):
+                found = greedy_and_sampled(generate, [row["input"] for row in part], sampling, part_seed(0, number))
+                return [asdict(one) | {"prompt": number * PART + one.prompt} for one in found]
+
+            made = in_parts(directory / "parts", items, PART, answer, asdict(sampling), show)
         with atomic_path(directory / ANSWERS) as temporary:
             made.to_parquet(temporary, index=False)
 
-    settings = {
-        "evaluation": profile.evaluation.sampling(),
-        "decoding": task.decoding,
-        "threads": profile.threads,
-        "dtype": profile.model.torch_dtype,
-        "revision": profile.model.revision if str(path) == profile.model.path else None,
-    }
+    settings = generation_settings(profile, path, *SAMPLED, section=EVALUATION) | {"decoding": task.decoding}
     inputs = {"rows": rows, "model": path}
     return make_stage(
         profile, f"answers-{task.name}-{name}-{profile.regime}", work, settings, inputs, _ANSWER_CODE, (ANSWERS,)
     )
 
 
-def _say_what_is_too_long(task: Task, loaded, tokenizer, items: list[dict], new: int) -> None:
+def _say_what_is_too_long(profile: Profile, path: Path | str, task: Task, items: list[dict], new: int) -> None:
     """Prints how many questions leave no room in the model's context for a whole answer: what it writes then is worth little."""
-    room = getattr(loaded.config, "max_position_embeddings", None)
+    from transformers import AutoConfig
+
+    revision = revision_of(profile, path)
+    tokenizer, config = load_tokenizer(path, revision), AutoConfig.from_pretrained(path, revision=revision)
+    room = getattr(config, "max_position_embeddings", None)
     if room is None:
         return
     prompts = [tokenizer.apply_chat_template(row["input"], add_generation_prompt=True, return_dict=True) for row in items]
