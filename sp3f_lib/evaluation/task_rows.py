@@ -8,11 +8,17 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
+
 from sp3f_lib.data.schema import RowError, read_json_lines
 from sp3f_lib.evaluation.choices import LETTERS
 from sp3f_lib.evaluation.tasks import Task
 from sp3f_lib.languages import get_language
 from sp3f_lib.rewards.answers import check_gold
+from sp3f_lib.runs import atomic_path
+
+ROWS = "rows.parquet"
 
 
 def covered(task: Task, wanted: Iterable[str], folder: Path | None) -> list[str]:
@@ -49,6 +55,17 @@ def task_rows(task: Task, languages: Sequence[str], folder: Path | None, limit: 
                 raise RowError(f"{where}, row {number}: {task.id} {row['id']!r} is there already, in row {before}")
         found += rows[:limit]
     return found
+
+
+def write_task_rows(rows: list[dict], path: Path) -> None:
+    """The file of the rows of a task."""
+    with atomic_path(path) as temporary:
+        pa.parquet.write_table(pa.Table.from_pylist(rows), temporary)
+
+
+def read_task_rows(path: Path) -> list[dict]:
+    """What `write_task_rows` wrote."""
+    return pa.parquet.read_table(path).to_pylist()
 
 
 def _candidates(task: Task, lang: str) -> list[str]:

@@ -2,12 +2,26 @@
 
 from collections import Counter
 
+import pyarrow as pa
+
 from sp3f_lib.evaluation.authors_verifier import authors_verified
 from sp3f_lib.evaluation.choices import LETTERS, authors_rule, read_choice
 from sp3f_lib.evaluation.two_class import two_class_share
+from sp3f_lib.generation.blocks import SCHEMA as ANSWER
 from sp3f_lib.rewards.answers import extract_answer, is_correct, normalise
 from sp3f_lib.rewards.fidelity import language_parts, language_share
 
+# The columns of a scored answer: those of the answer (generation/blocks.py), and those of `score_answer`.
+_TEXTS = ("task", "lang", "problem", "cluster", "gold", "vote", "how")
+_NUMBERS = ("accuracy", "authors", "share", "fidelity", "two_class")
+SCORED = pa.schema(
+    [
+        *ANSWER,
+        *((name, pa.string()) for name in _TEXTS),
+        *((name, pa.float64()) for name in _NUMBERS),
+        ("other", pa.string()),
+    ]
+)
 NO_TEXT, UNKNOWN = "none", "unknown"  # in place of a language's code
 _LEAST = 4  # letters: less than this is no text, as in rewards/fidelity.py
 

@@ -104,7 +104,7 @@ def test_a_killed_evaluation_goes_on_where_it_was(folder, task, capsys):
     )
     try:
         until = time.monotonic() + 120
-        while not (parts := sorted(folder.glob("runs/toy/answers-*/*/parts/part-*.parquet"))):
+        while not (parts := sorted(folder.glob("runs/toy/answers-*/*/blocks/part-*.parquet"))):
             assert child.poll() is None and time.monotonic() < until
             time.sleep(0.005)
     finally:
