@@ -1,6 +1,7 @@
 """`sp3f evaluate NAME`: the scored answers of any model of the table."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +22,8 @@ from sp3f_lib.commands.options import (
 from sp3f_lib.commands.stage import is_child, run, run_tasks, say_done
 from sp3f_lib.commands.train import note_batch, say_what_it_needs
 from sp3f_lib.evaluation.tasks import load_task
-from sp3f_lib.profiles import ProfileError
+from sp3f_lib.profiles import Profile, ProfileError
+from sp3f_lib.stages import RUNS
 
 Tasks = Annotated[
     list[str] | None,
@@ -31,6 +33,16 @@ Tasks = Annotated[
         help="belebele, global_mmlu_lite, mgsm, mt_math100, or a .yaml file, in place of the evaluation problems; may be given "
         "again; --folder is then that of the tasks' files",
     ),
+]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--against", metavar="NAME", help="another model, compared with NAME on the same problems; may be given again"
+    ),
+]
+Tables = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FOLDER", help="for the tasks' tables as CSV (default: runs/PROFILE/tables/NAME-REGIME)"),
 ]
 
 
@@ -44,6 +56,8 @@ def evaluate(
     folder: Folder = None,
     model: BaseModel = None,
     task: Tasks = None,
+    against: Against = None,
+    out: Tables = None,
     changes: Changes = None,
     dry_run: DryRun = False,
 ) -> int:
@@ -58,28 +72,53 @@ def evaluate(
     if dry_run:
         return say_what_it_needs(name, resolved, profile, changes, parameters, evaluated=True)
     note_batch(name, resolved, profile, changes, parameters)
-    if not task:
-        done = run("evaluate", resolved, name)
-        if not is_child():
-            _print_scores(done)
+    names = list(dict.fromkeys([name, *(against or ())]))
+    paths = [] if task else [_problems(resolved, names)]
     if resolved.evaluation.tasks and not is_child():
-        found = run_tasks(resolved, name)
-        _print_tasks(found)
-        for path in found.values():
-            say_done(path)
-    if not task:
-        say_done(done)
+        paths = [*_tasks(resolved, names, out or RUNS / resolved.name / "tables" / f"{name}-{resolved.regime}"), *paths]
+    for path in paths:
+        say_done(path)
     return 0
 
 
-def _print_tasks(found) -> None:
-    import pandas as pd
+def _problems(profile: Profile, names: list[str]) -> Path:
+    """Scored answers to the evaluation problems: those of the first of `names`, printed, and its differences to the others."""
+    done = {name: run("evaluate", profile, name) for name in names}
+    if not is_child():
+        _print_scores(done[names[0]])
+    if len(names) > 1:
+        from sp3f_lib.evaluation.score import read_samples
 
-    from sp3f_lib.evaluation.score import SAMPLES
-    from sp3f_lib.evaluation.task_report import task_report
+        samples = read_samples(done)
+        _print_differences(samples.assign(task="problems", cluster=samples["problem"]), names)
+    return done[names[0]]
 
-    samples = pd.concat([pd.read_parquet(path / SAMPLES) for path in found.values()], ignore_index=True)
-    print(task_report(samples, [load_task(task) for task in found]))
+
+def _tasks(profile: Profile, names: list[str], folder: Path) -> list[Path]:
+    """The same of the tasks of the profile; the tables are written to `folder`, too."""
+    done = {name: list(run_tasks(profile, name).values()) for name in names}
+
+    from sp3f_lib.evaluation.task_report import task_report, task_tables, write_tables
+    from sp3f_lib.evaluation.task_score import read_scored
+
+    samples = read_scored(done)
+    own = samples[samples["method"] == names[0]]
+    tables = task_tables(own, [load_task(task) for task in profile.evaluation.tasks])
+    print(task_report(tables, len(own)))
+    if len(names) > 1:
+        tables["differences"] = _print_differences(samples, names)
+    write_tables(tables, folder)
+    print(f"\n{', '.join(f'{table}.csv' for table in tables)} in {folder}")
+    return done[names[0]]
+
+
+def _print_differences(samples, names: list[str]):
+    from sp3f_lib.evaluation.comparisons import compare
+    from sp3f_lib.evaluation.task_report import comparison_report
+
+    table = compare(samples, names[0], names[1:])
+    print(f"\n{comparison_report(table)}")
+    return table
 
 
 def _print_scores(directory) -> None:

@@ -104,6 +104,13 @@ def make_blocks(
         progress(number, len(blocks))
 
 
+def collect(folder: Path, blocks: Sequence[Block], file: Path) -> None:
+    """Writes all answers into one parquet file, a row group for the prompts of a block: memory does not grow with the answers."""
+    with pa.parquet.ParquetWriter(file, SCHEMA) as out:
+        for table in read_blocks(folder, blocks):
+            out.write_table(table)
+
+
 def read_blocks(folder: Path, blocks: Sequence[Block]) -> Iterator[pa.Table]:
     """The answers, columns of `SCHEMA`, a table for the prompts of a block at a time: by prompt, greedy first, then by sample."""
     for first, same in groupby(blocks, key=lambda block: block.first):

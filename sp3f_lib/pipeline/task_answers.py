@@ -11,12 +11,9 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet
-
 from sp3f_lib.evaluation.task_rows import read_task_rows
 from sp3f_lib.evaluation.tasks import Task
-from sp3f_lib.generation.blocks import SCHEMA, Block, blocks_of, make_blocks, missing, read_blocks, reuse
+from sp3f_lib.generation.blocks import Block, blocks_of, collect, make_blocks, missing, reuse
 from sp3f_lib.generation.engines import (
     EVALUATION,
     SAMPLED,
@@ -55,9 +52,8 @@ def task_answers(profile: Profile, name: str, task: Task, rows: Path) -> Path:
             print(f"{job['label']}: {taken} of {len(blocks)} blocks of answers are there from before", flush=True)
         if wanted := missing(directory / BLOCKS, blocks):
             _make(directory, profile, job | {"files": [block.file for block in wanted]})
-        with atomic_path(directory / ANSWERS) as temporary, pa.parquet.ParquetWriter(temporary, SCHEMA) as file:
-            for table in read_blocks(directory / BLOCKS, blocks):
-                file.write_table(table)
+        with atomic_path(directory / ANSWERS) as temporary:
+            collect(directory / BLOCKS, blocks, temporary)
 
     inputs = {"rows": rows, "model": path}
     return (

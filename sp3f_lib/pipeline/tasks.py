@@ -7,12 +7,9 @@ Scores are apart from the answers: a rule that is mended asks no model again.
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet
-
 from sp3f_lib.evaluation.score import SAMPLES
 from sp3f_lib.evaluation.task_rows import ROWS, covered, files_of, read_task_rows, task_rows, write_task_rows
-from sp3f_lib.evaluation.task_score import SCORED, score_answer
+from sp3f_lib.evaluation.task_score import score_answer, score_file
 from sp3f_lib.evaluation.tasks import Task, load_task
 from sp3f_lib.pipeline.checks import check_answerer
 from sp3f_lib.pipeline.task_answers import task_answers
@@ -62,16 +59,11 @@ def _scores(profile: Profile, name: str, task: Task, rows: Path) -> Path:
     answers = task_answers(profile, name, task, rows)
 
     def work(directory: Path) -> None:
-        file, items, threshold = pa.parquet.ParquetFile(answers), read_task_rows(rows), profile.rewards.threshold
+        items, threshold = read_task_rows(rows), profile.rewards.threshold
         score_answer(items[0], items[0]["input"][-1]["content"], threshold)  # detectors load: no pace to go by
-        show, done = progress_printer(label(profile, f"score {task.name} {name}"), "answers", directory), 0
-        with atomic_path(directory / SAMPLES) as temporary, pa.parquet.ParquetWriter(temporary, SCORED) as scored:
-            for number in range(file.num_row_groups):  # one at a time: memory does not grow with the answers
-                found = file.read_row_group(number).to_pylist()
-                lines = [one | score_answer(items[one["prompt"]], one["text"], threshold) for one in found]
-                scored.write_table(pa.Table.from_pylist(lines, SCORED))
-                done += len(found)
-                show(done, file.metadata.num_rows)
+        show = progress_printer(label(profile, f"score {task.name} {name}"), "answers", directory)
+        with atomic_path(directory / SAMPLES) as temporary:
+            score_file(answers, items, threshold, temporary, show)
 
     settings, inputs = {"threshold": profile.rewards.threshold}, {"rows": rows, "answers": answers}
     return make_stage(

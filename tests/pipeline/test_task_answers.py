@@ -61,7 +61,7 @@ def answers(profile, task, rows) -> pd.DataFrame:
 
 @pytest.fixture
 def launched(monkeypatch, folder):
-    """What `accelerate launch` does: the worker once for each process, here one after the other: (commands, blocks there after each)."""
+    """What `accelerate launch` does, the workers one after the other: (commands, how many blocks are there after each worker)."""
     commands, made = [], []
 
     def run_here(command, **_):
