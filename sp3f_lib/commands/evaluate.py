@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sp3f_lib.commands.app import MAKE, verb
+from sp3f_lib.commands.app import CANNOT_FIT, MAKE, verb
 from sp3f_lib.commands.options import (
     BaseModel,
     Changes,
@@ -22,7 +22,7 @@ from sp3f_lib.commands.options import (
 from sp3f_lib.commands.stage import is_child, run, run_tasks, say_done
 from sp3f_lib.commands.train import note_batch, say_what_it_needs
 from sp3f_lib.evaluation.tasks import load_task
-from sp3f_lib.profiles import Profile, ProfileError
+from sp3f_lib.profiles import Profile
 from sp3f_lib.stages import RUNS
 
 Tasks = Annotated[
@@ -68,7 +68,7 @@ def evaluate(
     parameters = {"regime": regime, "seed": seed, "source": source, "folder": folder, "model": model}
     resolved = chosen(profile, changes, **parameters)
     if dry_run and task:
-        raise ProfileError("--dry-run counts the answers to the evaluation problems, not those to tasks: leave out --task")
+        return _say_what_tasks_need(name, resolved)
     if dry_run:
         return say_what_it_needs(name, resolved, profile, changes, parameters, evaluated=True)
     note_batch(name, resolved, profile, changes, parameters)
@@ -79,6 +79,19 @@ def evaluate(
     for path in paths:
         say_done(path)
     return 0
+
+
+def _say_what_tasks_need(name: str, profile: Profile) -> int:
+    """Prints the plan of the answers to tasks; the exit status says whether it can fit."""
+    from sp3f_lib.forecast.dry_run import tasks_dry_run
+    from sp3f_lib.pipeline.checks import check_model
+
+    check_model(profile)
+    text, fits = tasks_dry_run(profile, name)
+    print(text)
+    if name != "base":
+        print(f"  not counted: how {name} is made, if it is not there yet (sp3f train {name} --dry-run)")
+    return 0 if fits else CANNOT_FIT
 
 
 def _problems(profile: Profile, names: list[str]) -> Path:

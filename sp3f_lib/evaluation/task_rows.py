@@ -16,11 +16,25 @@ from sp3f_lib.data.schema import RowError, read_json_lines
 from sp3f_lib.evaluation.choices import LETTERS
 from sp3f_lib.evaluation.tasks import Task
 from sp3f_lib.languages import get_language
+from sp3f_lib.profiles import Profile
 from sp3f_lib.rewards.answers import check_gold
 from sp3f_lib.runs import atomic_path
 
 ROWS = "rows.parquet"
 OTHERS = "the others"
+
+
+def evaluated_languages(profile: Profile) -> tuple[str, ...]:
+    """The languages that the profile wants tasks in."""
+    return profile.evaluation.languages or profile.data.eval_languages or profile.data.languages
+
+
+def languages_asked(profile: Profile, task: Task) -> list[str]:
+    """Those that a task is asked in: what `evaluation.languages` names must be there, of others what the task (and folder) has."""
+    chosen = profile.evaluation
+    if chosen.languages:
+        return list(chosen.languages)
+    return covered(task, evaluated_languages(profile), Path(chosen.folder) if chosen.folder else None)
 
 
 def covered(task: Task, wanted: Iterable[str], folder: Path | None) -> list[str]:

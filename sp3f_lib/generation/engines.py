@@ -13,6 +13,8 @@ from sp3f_lib.runs import StageError
 
 METHODS, EVALUATION = "methods", "evaluation"
 SAMPLED = ("samples", "temperature", "top_p", "max_new_tokens")  # fields of either section that decide what is sampled
+# Prompts in a block of the evaluation: a batch of the lab's; vLLM and servers work on as many at a time (vLLM's max_num_seqs).
+BLOCK_SIZES = {"transformers": 128, "vllm": 256, "server": 256}
 # Fields of vLLM's LLM that do not change what it writes.
 _HOW_TO_RUN = ("tensor_parallel_size", "gpu_memory_utilization", "max_model_len")
 
@@ -112,6 +114,15 @@ def sampling_of(profile: Profile, section: str = METHODS):
     from sp3f_lib.generation.sampling import Sampling
 
     return Sampling(**getattr(profile, section).model_dump(include={*SAMPLED, "batch_size"}))
+
+
+def answering_processes(profile: Profile) -> int:
+    """How many processes answer for the evaluation: those of `launch`, fewer where one takes several GPUs; one asks a server."""
+    chosen, there = profile.evaluation, profile.launch
+    if there.accelerate == "single" or chosen.generator == "server":
+        return 1
+    gpus = chosen.engine.get("tensor_parallel_size", 1) if chosen.generator == "vllm" else 1
+    return (there.processes // there.machines // gpus) * there.machines
 
 
 def which_model(profile: Profile, path: Path | str) -> dict:

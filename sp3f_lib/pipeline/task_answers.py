@@ -15,8 +15,10 @@ from sp3f_lib.evaluation.task_rows import read_task_rows
 from sp3f_lib.evaluation.tasks import Task
 from sp3f_lib.generation.blocks import Block, blocks_of, collect, make_blocks, missing, reuse
 from sp3f_lib.generation.engines import (
+    BLOCK_SIZES,
     EVALUATION,
     SAMPLED,
+    answering_processes,
     free_gpu,
     generation_settings,
     generator,
@@ -32,8 +34,6 @@ from sp3f_lib.stages import RUNS, label, make_stage
 from sp3f_lib.training.processes import launch, work_on
 
 ANSWERS, BLOCKS = "answers.parquet", "blocks"
-# Prompts in a block: a batch of the lab's; vLLM and servers work on as many at a time (vLLM's own max_num_seqs).
-SIZES = {"transformers": 128, "vllm": 256, "server": 256}
 _CODE = ("generation/local.py", "generation/sampling.py", "generation/decode.py", "generation/blocks.py")
 
 
@@ -74,22 +74,13 @@ def _blocks(profile: Profile, job: dict) -> list[Block]:
     rows, sampling = read_task_rows(Path(job["rows"])), sampling_of(profile, EVALUATION)
     if job["decoding"] == "greedy":
         sampling = replace(sampling, samples=0)
-    size = SIZES[profile.evaluation.generator]
+    size = BLOCK_SIZES[profile.evaluation.generator]
     return blocks_of([row["input"] for row in rows], [row["lang"] for row in rows], size, sampling, job["by"])
-
-
-def processes_of(profile: Profile) -> int:
-    """How many processes answer: those of section `launch`, fewer where one takes several GPUs; one asks a server."""
-    chosen, there = profile.evaluation, profile.launch
-    if there.accelerate == "single" or chosen.generator == "server":
-        return 1
-    gpus = chosen.engine.get("tensor_parallel_size", 1) if chosen.generator == "vllm" else 1
-    return (there.processes // there.machines // gpus) * there.machines
 
 
 def _make(directory: Path, profile: Profile, job: dict) -> None:
     """The blocks of the files that the job names."""
-    if processes_of(profile) == 1 or len(job["files"]) == 1:
+    if answering_processes(profile) == 1 or len(job["files"]) == 1:
         _make_share(directory, profile, job, (0, 1))
         return
     free_gpu()
@@ -112,7 +103,7 @@ def _make_share(directory: Path, profile: Profile, job: dict, share: tuple[int, 
 def _job(directory: Path, profile: Profile, job: dict) -> None:
     """What one of the processes does, on its own GPUs."""
     rank, local = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
-    workers, machines = processes_of(profile), profile.launch.machines
+    workers, machines = answering_processes(profile), profile.launch.machines
     each, gpus = workers // machines, profile.evaluation.engine.get("tensor_parallel_size", 1)
     if local >= each:  # its GPU belongs to another's engine
         return

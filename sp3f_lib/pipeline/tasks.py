@@ -8,7 +8,15 @@ Scores are apart from the answers: a rule that is mended asks no model again.
 from pathlib import Path
 
 from sp3f_lib.evaluation.score import SAMPLES
-from sp3f_lib.evaluation.task_rows import ROWS, covered, files_of, read_task_rows, task_rows, write_task_rows
+from sp3f_lib.evaluation.task_rows import (
+    ROWS,
+    evaluated_languages,
+    files_of,
+    languages_asked,
+    read_task_rows,
+    task_rows,
+    write_task_rows,
+)
 from sp3f_lib.evaluation.task_score import score_answer, score_file
 from sp3f_lib.evaluation.tasks import Task, load_task
 from sp3f_lib.pipeline.checks import check_answerer
@@ -39,9 +47,7 @@ def rows_of_task(profile: Profile, task: Task) -> Path:
     """The file of the rows of a task in the languages of the profile; those that it does not have are said and left out."""
     settings = profile.evaluation
     folder = Path(settings.folder) if settings.folder else None
-    wanted = settings.languages or profile.data.eval_languages or profile.data.languages
-    # What was asked for by name must be there.
-    languages = list(settings.languages) if settings.languages else covered(task, wanted, folder)
+    wanted, languages = evaluated_languages(profile), languages_asked(profile, task)
     files = files_of(task, languages, folder) if folder else {}
 
     def work(directory: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from sp3f_lib.evaluation.tasks import load_task
+from sp3f_lib.generation.engines import answering_processes
 from sp3f_lib.generation.local import load_model
 from sp3f_lib.pipeline import task_answers
 from sp3f_lib.pipeline.tasks import rows_of_task
@@ -107,7 +108,7 @@ def test_processes_that_share_answer_as_one_does(about, launched, folder):
     ],
 )  # fmt: skip
 def test_how_many_processes_answer(changes, count):
-    assert task_answers.processes_of(load_profile("lab", changes)) == count
+    assert answering_processes(load_profile("lab", changes)) == count
 
 
 def test_a_server_that_fails_for_a_fifth_changes_no_number_and_one_that_breaks_down_is_asked_for_the_rest(

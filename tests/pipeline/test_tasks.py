@@ -141,7 +141,6 @@ def test_questions_that_leave_no_room_for_an_answer_are_counted(folder, task, ca
             ["--task", "colours.yaml", "--task", "./colours.yaml", "--folder", "."],
             "colours.yaml have one name",
         ),
-        (["--task", "mgsm", "--dry-run"], "--dry-run counts the answers to the evaluation problems"),
     ],
 )
 def test_what_cannot_be_is_said_before_a_model_is_made(folder, task, capsys, changes, message):
