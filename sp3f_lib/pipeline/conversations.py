@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from sp3f_lib.generation.conversations import Conversation, converse
-from sp3f_lib.generation.engines import check_generator, generation_settings, generator
+from sp3f_lib.generation.engines import EVALUATION, check_generator, generation_settings, generator
 from sp3f_lib.methods.models import find, is_model
 from sp3f_lib.methods.shared import GENERATION_CODE, progress_of
 from sp3f_lib.pipeline.models import model
@@ -56,7 +56,7 @@ def conversations(
     """
     from sp3f_lib.generation.sampling import Sampling
 
-    check_generator(profile.methods.generator)
+    check_generator(profile, EVALUATION)
     called, path = name_of(name), model_at(profile, name)
     sampling = Sampling(max_new_tokens=profile.evaluation.max_new_tokens, batch_size=profile.evaluation.batch_size)
     found = {}
@@ -69,7 +69,10 @@ def conversations(
                 with atomic_path(directory / ANSWERS) as temporary:
                     answers.to_parquet(temporary, index=False)
 
-            settings = generation_settings(profile, path) | {"sampling": asdict(sampling), "seed": profile.seed}
+            settings = generation_settings(profile, path, section=EVALUATION) | {
+                "sampling": asdict(sampling),
+                "seed": profile.seed,
+            }
             settings |= {"temperatures": sorted({one.temperature for one in some}), "conversations": len(some)}
             inputs = {"questions": files[lang], "model": path}
             stage = f"answers-{task}-{called}-{lang}-{profile.regime}"
@@ -90,7 +93,7 @@ def _loaded_when_needed(profile: Profile, path: Path | str):
 
         def generate(*given, **options):
             if not opened:
-                opened.append(stack.enter_context(generator(profile, path)))
+                opened.append(stack.enter_context(generator(profile, path, section=EVALUATION)))
             return opened[0](*given, **options)
 
         yield generate

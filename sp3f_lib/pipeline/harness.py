@@ -8,7 +8,7 @@ import pandas as pd
 
 from sp3f_lib.evaluation.harness import Shots, run_task, transformers_model, vllm_model
 from sp3f_lib.evaluation.harness_tasks import check_installed, local_file, manager_of, write_local
-from sp3f_lib.evaluation.statistics import paired_difference
+from sp3f_lib.evaluation.statistics import clustered_difference
 from sp3f_lib.generation.engines import free_gpu, loaded_model, which_model
 from sp3f_lib.pipeline.conversations import file_name, model_at, name_of
 from sp3f_lib.profiles import Profile, ProfileError
@@ -20,7 +20,9 @@ _CODE = ("evaluation/harness.py", "evaluation/harness_tasks.py")
 _HEAD = """Scores by lm_eval {version}, percent, with its standard error and [95 % intervals, clustered by passage where there
 are any]. acc_norm is per character of an option, not to be compared over languages; n: items, of these undefined: without a
 number by the package, too_long: longer than the model's context."""
-_DIFFERENCE = "difference: {one} minus {other} on the same items [95 %, bootstrap over items]."
+_DIFFERENCE = (
+    "difference: {one} minus {other} on the same items [95 %]; detectable: the true one that 4 of 5 such runs would find."
+)
 
 
 def harness(
@@ -36,9 +38,9 @@ def harness(
     check_installed()
     if asked.shots and folder:
         raise ProfileError("--shots: a local file has no rows to take examples from; give it without --folder")
-    if profile.methods.generator == "server":
+    if profile.evaluation.generator == "server":
         raise ProfileError(
-            "methods.generator: lm_eval asks for log-probabilities of given answers; give transformers or vllm"
+            "evaluation.generator: lm_eval asks for log-probabilities of given answers; give transformers or vllm"
         )
     files = {task: local_file(task, Path(folder)) if folder else None for task in dict.fromkeys(tasks)}
     for task, file in files.items():
@@ -85,8 +87,8 @@ def _of_model(profile: Profile, name: str, files: dict[str, Path | None], asked:
 
 
 def _how(profile: Profile, path: Path | str) -> dict:
-    found = {"generator": profile.methods.generator, "model": which_model(profile, path)}
-    return found | ({"threads": profile.threads} if profile.methods.generator == "transformers" else {})
+    found = {"generator": profile.evaluation.generator, "model": which_model(profile, path)}
+    return found | ({"threads": profile.threads} if profile.evaluation.generator == "transformers" else {})
 
 
 @contextmanager
@@ -99,9 +101,9 @@ def _loaded_when_needed(profile: Profile, path: Path | str):
             if not loaded:
                 free_gpu()
                 stack.callback(loaded.clear)
-                if profile.methods.generator == "vllm":
+                if profile.evaluation.generator == "vllm":
                     how = which_model(profile, path)
-                    loaded.append(vllm_model(str(path), how["dtype"], how["revision"], profile.methods.engine))
+                    loaded.append(vllm_model(str(path), how["dtype"], how["revision"], profile.evaluation.engine))
                 else:
                     loaded.append(transformers_model(*loaded_model(profile, path), profile.methods.scoring_batch_size))
             return loaded[0]
@@ -110,21 +112,21 @@ def _loaded_when_needed(profile: Profile, path: Path | str):
 
 
 def _differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Of every metric of every task: difference, d_low, d_high, d_detectable; clusters are those of the intervals."""
     rows = []
     for task in dict.fromkeys(one["task"]):
         a, b = (found[found["task"] == task].set_index("doc") for found in (one, other))
         metrics = [name for name in a.columns if name not in ("task", "cluster")]
         for metric in [name for name in metrics if a[name].notna().all() and b[name].notna().all()]:
-            found = paired_difference(a[metric], b[metric])
-            rows.append(
-                {
-                    "task": task,
-                    "metric": metric,
-                    "difference": found["difference"],
-                    "d_low": found["low"],
-                    "d_high": found["high"],
-                }
-            )
+            found = clustered_difference(a[metric] - b[metric], a["cluster"])
+            row = {
+                "task": task,
+                "metric": metric,
+                "difference": found["mean"],
+                "d_low": found["low"],
+                "d_high": found["high"],
+            }
+            rows.append(row | {"d_detectable": found["detectable"]})
     return pd.DataFrame(rows)
 
 
@@ -138,5 +140,6 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
         if "difference" in table:
             span = f"{100 * row['difference']:+.1f} [{100 * row['d_low']:+.1f}, {100 * row['d_high']:+.1f}]"
             line["difference"] = "" if pd.isna(row["difference"]) else span
+            line["detectable"] = "" if pd.isna(row["difference"]) else f"{100 * row['d_detectable']:.1f}"
         lines.append(line | {name: row[name] for name in ("n", "shots", "undefined", "too_long", "data")})
     return pd.DataFrame(lines)
