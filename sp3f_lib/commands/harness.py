@@ -6,7 +6,7 @@ import typer
 
 from sp3f_lib.commands.app import MAKE, verb
 from sp3f_lib.commands.compare import TaskFolder
-from sp3f_lib.commands.options import BaseModel, Changes, ModelName, ProfileName, Regime, Seed, chosen
+from sp3f_lib.commands.options import BaseModel, Changes, ModelName, PathOut, ProfileName, Regime, Seed, chosen
 from sp3f_lib.commands.stage import begin, is_child, say_done
 from sp3f_lib.display import shown
 from sp3f_lib.stages import RUNS
@@ -36,6 +36,7 @@ def harness(
     seed: Seed = None,
     model: BaseModel = None,
     changes: Changes = None,
+    out: PathOut = None,
 ) -> int:
     """Score a model on tasks of lm-evaluation-harness, from the hub or a folder; finished tasks are not run again."""
     resolved = chosen(profile, changes, regime=regime, seed=seed, model=model)
@@ -45,7 +46,7 @@ def harness(
 
     asked = Shots(shots, limit, chat)
     with shown(RUNS / resolved.name):
-        text, path = make(resolved, name, task, folder and str(folder), asked, against)
+        text, path = make(resolved, name, task, folder and str(folder), asked, against, out)
     if not is_child():
         print(text)
     say_done(path)

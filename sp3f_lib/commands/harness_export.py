@@ -8,6 +8,7 @@ import typer
 from sp3f_lib.commands.app import MAKE, verb
 from sp3f_lib.commands.compare import Languages, Limit, TaskFolder, evaluation_changes
 from sp3f_lib.commands.options import Changes, ProfileName, chosen
+from sp3f_lib.evaluation.harness_export import export_task
 from sp3f_lib.evaluation.tasks import load_task
 
 
@@ -27,7 +28,6 @@ def harness_export(
     changes: Changes = None,
 ) -> int:
     """Write tasks as YAML and rows for lm-evaluation-harness (--include_path FOLDER)."""
-    from sp3f_lib.evaluation.harness_export import export_task
     from sp3f_lib.evaluation.task_rows import covered, task_rows
 
     resolved = chosen(profile, [*(changes or ()), *evaluation_changes(folder, languages, limit, None)])

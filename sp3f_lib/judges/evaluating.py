@@ -38,15 +38,6 @@ def judge_name(settings: Settings) -> str:
     return (settings.model or settings.name) if settings.name != "alignment" else settings.name
 
 
-def file_name(*parts: str) -> str:
-    """A file's name from what it is about; of a path its last part.
-
-    >>> file_name("mt-bench", "sft", "judges/gpt-4o-mini", "warm")
-    'mt-bench-sft-gpt-4o-mini-warm.csv'
-    """
-    return "-".join(part.rsplit("/", 1)[-1] for part in parts) + ".csv"
-
-
 def ask_all(judge: Judge, asked: Sequence[Asked], label: str) -> list[Verdict]:
     """A verdict for each of `asked` (all pairs, or all single answers), in order; `JudgeError` where the judge gives up."""
     if isinstance(judge, RecordedJudge):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from sp3f_lib.generation.conversations import Conversation, converse
-from sp3f_lib.generation.engines import check_generator, generation_settings, generator
-from sp3f_lib.methods.models import is_model
+from sp3f_lib.generation.engines import EVALUATION, check_generator, generation_settings, generator
+from sp3f_lib.methods.models import find, is_model
 from sp3f_lib.methods.shared import GENERATION_CODE, progress_of
 from sp3f_lib.pipeline.models import model
 from sp3f_lib.profiles import Profile
@@ -20,11 +20,27 @@ ANSWERS = "answers.parquet"
 _CODE = ("generation/conversations.py", *GENERATION_CODE)
 
 
-def model_at(profile: Profile, name: str) -> tuple[str, Path | str]:
-    """(what it is called, its directory or hub id) of a model of the table, a directory, or a hub id; `ProfileError` for others."""
-    if not is_model(name) and (Path(name).is_dir() or name.count("/") == 1):
-        return Path(name).name, Path(name) if Path(name).is_dir() else name
-    return name, model(profile, name)
+def name_of(name: str) -> str:
+    """What a model of the table, a directory, or a hub id is called; `ProfileError` for others. Nothing is made."""
+    return Path(name).name if _is_elsewhere(name) else find(name).name
+
+
+def model_at(profile: Profile, name: str) -> Path | str:
+    """The directory or hub id of such a model; one of the table is made if it is not there."""
+    return (Path(name) if Path(name).is_dir() else name) if _is_elsewhere(name) else model(profile, name)
+
+
+def file_name(*parts: str) -> str:
+    """A file's name from what it is about; of a path its last part.
+
+    >>> file_name("mt-bench", "sft", "judges/gpt-4o-mini", "warm")
+    'mt-bench-sft-gpt-4o-mini-warm.csv'
+    """
+    return "-".join(part.rsplit("/", 1)[-1] for part in parts) + ".csv"
+
+
+def _is_elsewhere(name: str) -> bool:
+    return not is_model(name) and (Path(name).is_dir() or name.count("/") == 1)
 
 
 def conversations(
@@ -40,8 +56,8 @@ def conversations(
     """
     from sp3f_lib.generation.sampling import Sampling
 
-    check_generator(profile.methods.generator)
-    called, path = model_at(profile, name)
+    check_generator(profile, EVALUATION)
+    called, path = name_of(name), model_at(profile, name)
     sampling = Sampling(max_new_tokens=profile.evaluation.max_new_tokens, batch_size=profile.evaluation.batch_size)
     found = {}
     with _loaded_when_needed(profile, path) as generate:
@@ -53,7 +69,10 @@ def conversations(
                 with atomic_path(directory / ANSWERS) as temporary:
                     answers.to_parquet(temporary, index=False)
 
-            settings = generation_settings(profile, path) | {"sampling": asdict(sampling), "seed": profile.seed}
+            settings = generation_settings(profile, path, section=EVALUATION) | {
+                "sampling": asdict(sampling),
+                "seed": profile.seed,
+            }
             settings |= {"temperatures": sorted({one.temperature for one in some}), "conversations": len(some)}
             inputs = {"questions": files[lang], "model": path}
             stage = f"answers-{task}-{called}-{lang}-{profile.regime}"
@@ -74,7 +93,7 @@ def _loaded_when_needed(profile: Profile, path: Path | str):
 
         def generate(*given, **options):
             if not opened:
-                opened.append(stack.enter_context(generator(profile, path)))
+                opened.append(stack.enter_context(generator(profile, path, section=EVALUATION)))
             return opened[0](*given, **options)
 
         yield generate

@@ -15,11 +15,11 @@ from sp3f_lib.evaluation.length_controlled import length_controlled
 from sp3f_lib.generation.conversations import Conversation
 from sp3f_lib.judges import make_judge
 from sp3f_lib.judges.contest_prompt import Contest
-from sp3f_lib.judges.evaluating import ask_all, check_judge, file_name, judge_name
+from sp3f_lib.judges.evaluating import ask_all, check_judge, judge_name
 from sp3f_lib.judges.recorded import run_label
-from sp3f_lib.pipeline.conversations import conversations, model_at, read_answers
+from sp3f_lib.pipeline.conversations import conversations, file_name, name_of, read_answers
 from sp3f_lib.profiles import Profile, ProfileError
-from sp3f_lib.runs import atomic_path
+from sp3f_lib.runs import StageError, atomic_path
 from sp3f_lib.stages import RUNS, label, make_stage
 
 VERDICTS = "verdicts.parquet"
@@ -27,6 +27,7 @@ _CODE = (
     "judges/contest_prompt.py", "judges/face.py", "judges/prompts.py", "judges/asks.py", "judges/alignment.py", "judges/noise.py",
     "rewards", "languages.py",
 )  # fmt: skip
+_ROUNDING = 1e-6  # percent
 _ORDERS = ("first", "second")  # where the first model's answer stands
 
 
@@ -61,8 +62,8 @@ def compare(profile: Profile, one: str, other: str, task: str, way: str, out: Pa
         references = {lang: read_reference(path, asked[lang]) for lang, path in sources.items()}
         against, called = {lang: texts for lang, (_, texts) in references.items()}, next(iter(references.values()))[0]
     else:
-        called = model_at(profile, other)[0]
-    mine = model_at(profile, one)[0]
+        called = name_of(other)
+    mine = name_of(one)
     if mine == called and not is_reference(other):
         raise ProfileError(f"{one} against {other}: both are called {mine!r}; give two models")
     talks = {lang: [Conversation(found.id, (found.text,)) for found in some] for lang, some in asked.items()}
@@ -148,6 +149,11 @@ def _with_length_control(
         made = length_controlled(ids, [None if math.isnan(p) else p for p in some], ours[lang], against[lang])
         if made.percent is None:
             return table, [f"LC (length-controlled win rate) is not computed: {made.reason}."]
+        raw = 100 * some.mean()
+        if abs(made.win_rate - raw) > _ROUNDING:
+            raise StageError(
+                f"{lang}: alpaca_eval's raw win rate is {made.win_rate}, ours {raw}: they do not see the same verdicts"
+            )
         rows[lang] = {"lc_win_rate": made.percent, "lc_error": made.error}
     return table.merge(pd.DataFrame(rows).T.rename_axis("lang").reset_index(), on="lang", how="left"), [
         "LC: length-controlled win rate by alpaca_eval's length_controlled_v1, percent."

@@ -7,9 +7,9 @@ import pandas as pd
 from sp3f_lib.evaluation.instructions import languages_of
 from sp3f_lib.evaluation.mt_bench import Question, rating_of, read_questions, report, score_table
 from sp3f_lib.judges import make_judge
-from sp3f_lib.judges.evaluating import ask_all, check_judge, file_name, judge_name
+from sp3f_lib.judges.evaluating import ask_all, check_judge, judge_name
 from sp3f_lib.judges.recorded import run_label
-from sp3f_lib.pipeline.conversations import conversations, model_at, read_answers
+from sp3f_lib.pipeline.conversations import conversations, file_name, name_of, read_answers
 from sp3f_lib.profiles import Profile
 from sp3f_lib.rewards.fidelity import language_share
 from sp3f_lib.runs import atomic_path
@@ -29,7 +29,7 @@ def mt_bench(profile: Profile, name: str, repeats: int = 1, out: Path | None = N
     files = languages_of(TASK, settings.folder, wanted, named=bool(settings.languages))
     check_judge(profile.judge)
     asked = {lang: read_questions(path, settings.limit) for lang, path in files.items()}
-    called, talks = model_at(profile, name)[0], {lang: [one.conversation for one in some] for lang, some in asked.items()}
+    called, talks = name_of(name), {lang: [one.conversation for one in some] for lang, some in asked.items()}
     answers = conversations(profile, name, TASK, talks, files)
     rated = [_ratings(profile, called, lang, some, files[lang], answers[lang], repeats) for lang, some in asked.items()]
     table = score_table(pd.concat(rated, ignore_index=True))
