@@ -10,7 +10,7 @@ _MARKS = {"above": "▲", "below": "▼"}
 
 
 def plot_map(table: pd.DataFrame, reference: str, value: str = "accuracy"):
-    """A panel a task: a row a model, a column a language (and all of them), in percent with half the 95 % interval.
+    """A panel a task: a row a model, a column a language (and all of them), in percent with its 95 % interval.
 
     `table`: a line per task, lang and method, with `value`, `<value>_low`, `<value>_high` (shares in [0, 1]), `chance`, and
     `verdict` ("above" or "below" `reference` after Holm's correction, else ""), which is shown as a triangle.
@@ -33,7 +33,7 @@ def plot_map(table: pd.DataFrame, reference: str, value: str = "accuracy"):
         guessing = f"; guessing {100 * chance:.0f} %" if value == "accuracy" and chance > 0 else ""
         axis.set_title(f"{task}: {value} (%){guessing}", fontsize="medium", loc="left")
     figure.supxlabel(
-        f"± half the 95 % interval over problems; {_MARKS['above']} {_MARKS['below']}: above or below {METHOD_NAMES[reference]}, "
+        f"[95 % interval over problems]; {_MARKS['above']} {_MARKS['below']}: above or below {METHOD_NAMES[reference]}, "
         "after Holm's correction for the languages",
         fontsize="small",
     )
@@ -48,9 +48,9 @@ def _map(axis, part: pd.DataFrame, value: str) -> None:
         share = row[value]
         if np.isnan(share):
             continue
-        half = 50 * (row[f"{value}_high"] - row[f"{value}_low"])
+        low, high = (100 * row[f"{value}_{end}"] for end in ("low", "high"))
         place = languages.index(row["lang"]), methods.index(row["method"])
-        text = f"{100 * share:.0f}{_MARKS.get(row['verdict'], '')}\n±{half:.0f}"
+        text = f"{100 * share:.0f}{_MARKS.get(row['verdict'], '')}\n[{low:.0f}, {high:.0f}]"
         axis.text(*place, text, ha="center", va="center", fontsize="x-small", color="black" if share > 0.6 else "white")
     axis.set_xticks(range(len(languages)), languages)
     axis.set_yticks(range(len(methods)), [METHOD_NAMES[name] for name in methods])

@@ -22,7 +22,7 @@ def test_the_map_has_each_cell_its_interval_and_its_mark():
         ]
     )
     figure = plot_map(table, "sft")
-    assert texts(figure) == ["20\n±10"] * 2 + ["70▲\n±10"] * 2 + ["10▼\n±10"] * 2
+    assert texts(figure) == ["20\n[10, 30]"] * 2 + ["70▲\n[10, 30]"] * 2 + ["10▼\n[10, 30]"] * 2
     (axis,) = figure.axes
     assert "guessing 25 %" in axis.get_title(loc="left")
 
