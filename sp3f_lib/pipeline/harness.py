@@ -141,6 +141,10 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
         if "difference" in table:
             span = f"{100 * row['difference']:+.1f} [{100 * row['d_low']:+.1f}, {100 * row['d_high']:+.1f}]"
             known = not pd.isna(row["difference"])
-            line |= {"difference": span, "detectable": f"{100 * row['d_detectable']:.1f}"} if known else dict.fromkeys(_BESIDE, "")
+            line |= (
+                {"difference": span, "detectable": f"{100 * row['d_detectable']:.1f}"}
+                if known
+                else dict.fromkeys(_BESIDE, "")
+            )
         lines.append(line | {name: row[name] for name in ("n", "shots", "undefined", "too_long", "data")})
     return pd.DataFrame(lines)
