@@ -46,8 +46,8 @@ def started(monkeypatch) -> list[Worker]:
     """The workers that were started."""
     seen = []
 
-    def start(lines):
-        seen.append(Worker(lines))
+    def start(lines, gpus):
+        seen.append(Worker(lines, gpus))
         return seen[-1]
 
     monkeypatch.setattr(launch, "Worker", start)

@@ -1,0 +1,138 @@
+"""The GPU check from beginning to end: the device, the model, the checks in order, the table, the report.
+
+The first ones are what a training stands on; those that take long or need more than one GPU come last, so that a short time budget
+leaves them out.
+"""
+
+import platform
+import time
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+from sp3f_lib.audits.gpu import kill, numbers, several, stock, with_vllm
+from sp3f_lib.audits.gpu.device import check_device, find_device
+from sp3f_lib.audits.gpu.result import FAIL, NOT_POSSIBLE, Check, run_checks, summary, table, write_report
+from sp3f_lib.audits.gpu.setting import Setting, make_setting
+from sp3f_lib.audits.gpu.steps import FLASH, GOAL, SDPA, step_check
+from sp3f_lib.display import shown
+from sp3f_lib.machine import gpus, only_gpus, processor
+from sp3f_lib.profiles import ProfileError, nearest
+from sp3f_lib.runs import versions
+from sp3f_lib.stages import RUNS
+
+_MORE = ("peft", "flash-attn", "deepspeed", "vllm", "triton")
+
+
+def gpu_check(
+    kind: str = "cuda",
+    minutes: float = 10.0,
+    model: str | None = None,
+    out: Path | None = None,
+    two_processes: bool = False,
+    only: list[str] | None = None,
+) -> bool:
+    """Runs and prints all checks; True if none failed. `only`: words, of which a check's name must hold one.
+
+    `StageError` in one line where the device cannot be used at all.
+    """
+    there = tuple(gpus()) if kind == "cuda" else ()
+    # TRL trains in one process only where it sees one GPU.
+    with only_gpus(there[0] if there else None):
+        device = find_device(kind, len(there))
+        print(f"device: {device}", flush=True)
+        check_device(device, 0)
+        setting = make_setting(device, RUNS / "gpu-check", model, there)
+        check_device(device, _least(setting))
+        checks = chosen(checks_of(setting, two_processes), only)
+        about = _about(setting, model)
+        path = out or setting.folder / "report.json"
+        print(f"model: {about['model']}", flush=True)
+        with shown(RUNS):
+            results = run_checks(checks, 60 * minutes, lambda found: write_report(path, about, found))
+    print(f"\n{about['date']}, {device}, {_line(about['versions'])}\n\n{table(results)}\n\n{summary(results)}", flush=True)
+    if left := [
+        result for result in results if result.status == NOT_POSSIBLE and result.reason.startswith("the time is over")
+    ]:
+        print(f"{len(left)} checks were not begun: the {minutes:g} minutes are over", flush=True)
+    print(f"report: {path}", flush=True)
+    return not any(result.status == FAIL for result in results)
+
+
+def checks_of(setting: Setting, two_processes: bool = False) -> list[Check]:
+    """All checks, in order."""
+
+    def steps(kind: str, attention: str, checkpointing: bool) -> Check:
+        name = f"{kind} step, {attention}, {'with' if checkpointing else 'without'} checkpointing"
+        return Check(name, GOAL, partial(step_check, setting, kind, attention, checkpointing))
+
+    kills = "the remaining steps have equal metrics" + (
+        ", within bf16's noise" if setting.device.on_gpu else ", to the last bit"
+    )
+    limit = numbers.generation_goal(setting.device)
+    checks = [
+        Check("bf16 logits", f"at most {numbers.BF16} nats a token from float32", partial(numbers.logits_check, setting)),
+        Check(
+            "generation against training", f"at most {limit} nats a token apart", partial(numbers.generation_check, setting)
+        ),
+        steps("sft", SDPA, True),
+        steps("grpo", SDPA, True),
+        Check("grpo step against stock TRL", f"at most {stock.RATIO} x", partial(stock.stock_check, setting)),
+        Check("kill and resume, sft", kills, partial(kill.kill_check, setting, "sft")),
+        Check("kill and resume, grpo", kills, partial(kill.kill_check, setting, "grpo")),
+        steps("sft", SDPA, False),
+        steps("grpo", SDPA, False),
+        *(steps(one, FLASH, checkpointing) for checkpointing in (True, False) for one in ("sft", "grpo")),
+        Check(
+            "vLLM colocated",
+            f"at most {numbers.BF16} nats a token from training",
+            partial(with_vllm.colocated_check, setting),
+        ),
+        Check("vLLM server", f"at most {numbers.BF16} nats a token from training", partial(with_vllm.server_check, setting)),
+    ]
+    same = "each step's loss is that of one process"
+    checks += [
+        Check(f"several processes, {name}", same, partial(several.processes_check, setting, name))
+        for name in ("ddp", "fsdp2", "zero3")
+    ]
+    if two_processes:
+        checks.append(Check("two trainings side by side", "both end", partial(several.side_by_side_check, setting)))
+    return checks
+
+
+def chosen(checks: list[Check], only: list[str] | None) -> list[Check]:
+    """The checks whose name holds one of the words; `ProfileError` for a word that no name holds."""
+    for word in only or ():
+        if not any(word in check.name for check in checks):
+            raise ProfileError(
+                f"--only {word}: no check has that in its name{nearest(word, [check.name for check in checks])}"
+            )
+    return [check for check in checks if not only or any(word in check.name for word in only)]
+
+
+def _least(setting: Setting) -> float:
+    """Bytes of the smallest training of the check."""
+    profile = setting.profile(setting.full_length())
+    return min(setting.forecast(profile, kind).needed for kind in ("sft", "grpo"))
+
+
+def _about(setting: Setting, model: str | None) -> dict:
+    found = versions() | {"platform": platform.platform()}
+    for name in _MORE:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "date": time.strftime("%Y-%m-%d %H:%M:%S%z"),
+        "device": setting.device.about(),
+        "gpus": list(setting.gpus),
+        "processor": processor(),
+        "versions": found,
+        "model": model or f"random weights, {'the shape of Qwen2.5-0.5B' if setting.device.on_gpu else 'a toy Qwen2'}",
+        "sizes": setting.sizes.__dict__,
+    }
+
+
+def _line(found: dict[str, str]) -> str:
+    return ", ".join(f"{name} {found[name]}" for name in ("torch", "transformers", "trl", *_MORE) if name in found)

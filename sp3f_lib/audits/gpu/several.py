@@ -1,0 +1,78 @@
+"""More than one process: two trainings side by side on one device, and one training in several processes (DDP, FSDP2, ZeRO-3).
+
+Side by side is what `parallel: 2` does with stages that train in one process. One training in several processes is begun by the
+library's own `accelerate launch`, with the same rows a step as in one process: each step's loss must be that of one process.
+"""
+
+import shutil
+from importlib.util import find_spec
+
+from sp3f_lib.audits.gpu.child import end_child, measured_by_child, start_child
+from sp3f_lib.audits.gpu.kill import difference, rows_of
+from sp3f_lib.audits.gpu.result import Measured, NotPossible
+from sp3f_lib.audits.gpu.setting import Setting
+from sp3f_lib.audits.gpu.steps import trained
+from sp3f_lib.forecast.memory import GB
+from sp3f_lib.runs import StageError
+
+LOSS = 0.02  # share of a step's loss by which several processes may differ from one on a GPU; on a CPU a hundredth of it
+_MOST = 8
+
+
+def side_by_side_check(setting: Setting) -> Measured:
+    """SFT alone in a process, then twice at the same time: both must end; how much more is done in the same time is measured."""
+    profile = setting.profile({"sft.max_steps": 6})
+    needed = setting.forecast(profile, "sft").needed
+    if setting.device.on_gpu and 2 * needed > setting.device.free:
+        raise NotPossible(f"two need {2 * needed / GB:.1f} GB, {setting.device.free / GB:.1f} GB are free")
+    alone, *both = ([setting.room(f"beside-{number}")] for number in range(3))
+    steps = []
+    for group in (alone, [path for one in both for path in one]):
+        children = [start_child(setting, profile, "sft", path) for path in group]
+        ended = [end_child(child, path) for child, path in zip(children, group, strict=True)]
+        if failed := [(code, said) for code, said in ended if code]:
+            raise StageError(f"{len(failed)} of {len(group)} ended with {failed[0][0]}: {failed[0][1]}")
+        steps.append([measured_by_child(path, setting.device).typical() for path in group])
+        for path in group:
+            shutil.rmtree(path)
+    numbers = {"alone step s": steps[0][0], "together step s": max(steps[1])}
+    return Measured(numbers | {"trainings a time, of one alone": 2 * steps[0][0] / max(steps[1])})
+
+
+def processes_check(setting: Setting, strategy: str) -> Measured:
+    """SFT in as many processes as there are GPUs (a power of two, at most 8; two on a CPU), beside one process."""
+    on_gpu, rows = setting.device.on_gpu, setting.sizes.rows
+    number = processes_for(len(setting.gpus)) if on_gpu else 2
+    if number < 2:
+        raise NotPossible("there is one GPU; several processes need one each")
+    if not on_gpu and strategy != "ddp":
+        raise NotPossible(f"{strategy} shards over GPUs; on a CPU only ddp is tried")
+    if strategy == "zero3" and find_spec("deepspeed") is None:
+        raise NotPossible("DeepSpeed is not installed")
+    setting.disk(4)
+    at_once = max(1, min(setting.sizes.rows_at_once, rows // number))
+    launch = {"launch.accelerate": strategy, "launch.processes": number, "sft.per_device_train_batch_size": at_once}
+    together = setting.profile(launch | {"sft.gradient_accumulation_steps": rows // (at_once * number)})
+    directory = setting.room(strategy)
+    code, said = end_child(
+        start_child(setting, together, "sft", directory, ",".join(setting.gpus) or None, stage=True), directory
+    )
+    if code:
+        raise StageError(f"{strategy} in {number} processes ended with {code}: {said}")
+    alone = trained(setting, setting.profile(), "sft", "one-process")
+    losses = [[row["loss"] for row in rows_of(path)] for path in (alone, directory)]
+    gap = max(difference(one, other) for one, other in zip(*losses, strict=True))
+    for path in (alone, directory):
+        shutil.rmtree(path)
+    limit = LOSS if on_gpu else LOSS / 100
+    numbers = {"processes": number, "steps": len(losses[0]), "largest difference of a loss": gap}
+    return Measured(numbers, () if gap <= limit else (f"a step's loss differs by {gap:.2%} from that of one process",))
+
+
+def processes_for(gpus: int) -> int:
+    """The number of processes: a power of two, which divides the rows of a step.
+
+    >>> [processes_for(n) for n in (0, 1, 3, 8, 16)]
+    [0, 1, 2, 8, 8]
+    """
+    return min(1 << (gpus.bit_length() - 1), _MOST) if gpus else 0
