@@ -7,6 +7,7 @@ import typer
 
 from sp3f_lib.commands.app import LOOK, verb
 from sp3f_lib.commands.stage import begin
+from sp3f_lib.machine import gpus, only_gpus
 
 
 @verb(LOOK, "gpu-check")
@@ -27,7 +28,8 @@ def gpu_check(
 ) -> int:
     """Check training on this machine's GPUs: numbers, speed, memory, kills; ends with 1 if anything failed."""
     begin()
+    there = tuple(gpus()) if device == "cuda" else ()
+    with only_gpus(there[0] if there else None):  # before anything is imported that might begin CUDA
+        from sp3f_lib.audits.gpu.program import gpu_check as check
 
-    from sp3f_lib.audits.gpu.program import gpu_check as check
-
-    return 0 if check(device, minutes, model, out, two_processes, only) else 1
+        return 0 if check(device, there, minutes, model, out, two_processes, only) else 1

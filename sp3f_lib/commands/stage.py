@@ -4,6 +4,7 @@ import os
 
 from sp3f_lib.display import shown
 from sp3f_lib.machine import CHILD, end_with_parent, only_gpus
+from sp3f_lib.pipeline.workers import gpu_choices
 from sp3f_lib.profiles import Profile
 from sp3f_lib.stages import RUNS
 from sp3f_lib.training.checks import check_started_once
@@ -16,7 +17,6 @@ def run(stage: str, profile: Profile, name: str | None = None):
     begin()
 
     from sp3f_lib.pipeline.models import STAGES
-    from sp3f_lib.pipeline.workers import gpu_choices
 
     with only_gpus(gpu_choices(profile)[0]), shown(RUNS / profile.name):
         return STAGES[stage](profile, name) if name else STAGES[stage](profile)
@@ -27,7 +27,6 @@ def run_tasks(profile: Profile, name: str):
     begin()
 
     from sp3f_lib.pipeline.tasks import task_evaluations
-    from sp3f_lib.pipeline.workers import gpu_choices
 
     with only_gpus(gpu_choices(profile)[0]), shown(RUNS / profile.name):
         return task_evaluations(profile, name)

@@ -20,17 +20,19 @@ from sp3f_lib.audits.gpu.setting import Setting
 from sp3f_lib.audits.gpu.steps import Meter, trainer_of
 from sp3f_lib.machine import CHILD, end_with_parent, seeing
 from sp3f_lib.profiles import Profile, load_profile, save_profile
-from sp3f_lib.runs import write_text
+from sp3f_lib.runs import StageError, write_text
 from sp3f_lib.training.common import train
 from sp3f_lib.training.worker import train_stage
 
 MEASURED = "measured.json"
+PATIENCE = 900.0  # seconds: processes that wait for each other would do so for ever
 
 
 def start_child(
     setting: Setting, profile: Profile, kind: str, directory: Path, gpus: str | None = None, **what
 ) -> subprocess.Popen:
-    """Begins a training of `kind` in `directory`. `gpus`: those that it sees. `what`: `kill_at` a step, or `stage`, see below."""
+    """Begins a training of `kind` in `directory`. `gpus`: those that it sees. `what`: `kill_at` a step, `parts` to be
+    measured (methods of the trainer), or `stage`: without being watched, in as many processes as the profile says."""
     job = {
         "kind": kind,
         "directory": str(directory),
@@ -50,10 +52,12 @@ def start_child(
     )
 
 
-def end_child(child: subprocess.Popen, directory: Path) -> tuple[int, str]:
-    """(exit status, the last line that it said) of a child, waited for; killed if the waiting is interrupted."""
+def end_child(child: subprocess.Popen, directory: Path, seconds: float = PATIENCE) -> tuple[int, str]:
+    """(exit status, the last line that it said) of a child, waited for; killed if it takes longer than `seconds`."""
     try:
-        code = child.wait()
+        code = child.wait(seconds)
+    except subprocess.TimeoutExpired as error:
+        raise StageError(f"{directory.name} did not end within {seconds:g} s, so it was killed") from error
     finally:
         child.kill()
         child.stdin.close()
@@ -73,7 +77,7 @@ def kill_at(step: int) -> type[TrainerCallback]:
 
 
 def main(path: Path) -> None:
-    """Does a job: by `train_stage`, which starts further processes if the profile says so, or by a trainer that is watched."""
+    """Does a job, see `start_child`."""
     job = json.loads(path.read_text(encoding="utf-8"))
     profile, directory = load_profile(job["profile"]), Path(job["directory"])
     kind, start, rows, label = job["kind"], job["start"], Path(job["rows"]), directory.name
@@ -81,11 +85,12 @@ def main(path: Path) -> None:
         train_stage(directory, profile, kind, start, rows, label)
         return
     trainer, meter = trainer_of(profile, kind, directory, start, rows, label), Meter(Device(**job["device"]))
-    meter.watch(trainer)
+    meter.watch(trainer, *job.get("parts", ()))
     if "kill_at" in job:
         trainer.add_callback(kill_at(job["kill_at"]))
     train(trainer, directory, label, profile)
-    write_text(directory / MEASURED, json.dumps({"seconds": meter.seconds, "peak": meter.peak, "tokens": meter.tokens}))
+    found = {"seconds": meter.seconds, "parts": meter.parts, "tokens": meter.tokens, "peak": meter.peak}
+    write_text(directory / MEASURED, json.dumps(found))
 
 
 def measured_by_child(directory: Path, device: Device) -> Meter:

@@ -59,6 +59,10 @@ def find_device(kind: str, count: int = 1) -> Device:
         memory = psutil.virtual_memory()
         return Device("cpu", processor(), memory.total, memory.available)
     check_cuda(torch.__version__, torch.version.cuda, count, torch.cuda.is_available)
+    if torch.cuda.device_count() > 1:  # CUDA had begun before this process was told to see one
+        raise StageError(
+            "several GPUs are seen, where TRL does not train in one process: start this with CUDA_VISIBLE_DEVICES=0"
+        )
     found = torch.cuda.get_device_properties(0)
     free, total = torch.cuda.mem_get_info(0)
     bf16, capability = torch.cuda.is_bf16_supported(including_emulation=False), f"{found.major}.{found.minor}"

@@ -1,13 +1,14 @@
 """A training that is killed (SIGKILL) between two checkpoints and started again, beside one that nobody disturbed.
 
-On a CPU, with one thread, the remaining steps have the same metrics to the last bit. On a GPU sums come in another order, and a
-sampled token may become another one: equal within bf16's rounding.
+On a CPU, with one thread, the remaining steps have the same metrics and end with the same weights, to the last bit. On a GPU sums
+come in another order, and a sampled token may become another one: equal within bf16's rounding.
 """
 
 import json
 import math
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from sp3f_lib.audits.gpu.child import end_child, start_child
@@ -26,9 +27,14 @@ _SMALL = 0.01  # what differs by less than noise of this is equal: the loss of G
 def kill_check(setting: Setting, kind: str) -> Measured:
     """One training of six steps left alone, one killed after the third, whose last checkpoint is that of the second."""
     setting.disk(14)  # two checkpoints of weights and two moments for each of two trainings, with their weights
-    changes = {
-        f"{kind}.{key}": value for key, value in (("max_steps", STEPS), ("save_strategy", "steps"), ("save_steps", SAVE))
+    # A rate at which each step changes more than rounding does: a state that is lost must show.
+    common = {
+        "max_steps": STEPS,
+        "save_strategy": "steps",
+        "save_steps": SAVE,
+        "learning_rate": 1e-3 if kind == "sft" else 1e-4,
     }
+    changes = {f"{kind}.{key}": value for key, value in common.items()}
     if kind == "grpo":
         changes |= {"grpo.max_completion_length": min(64, setting.sizes.tokens)}
         changes |= {"grpo.per_device_train_batch_size": setting.sizes.group, "grpo.gradient_accumulation_steps": 2}
@@ -41,6 +47,8 @@ def kill_check(setting: Setting, kind: str) -> Measured:
     trained(setting, profile, kind, killed.name, [again.watch], goes_on=True)
     calm = trained(setting, profile, kind, f"calm-{kind}")
     found = compared(rows_of(calm), rows_of(killed), len(again.seconds), exact=not setting.device.on_gpu)
+    if not setting.device.on_gpu and (lost := different_weights(calm, killed)):
+        found = replace(found, misses=(*found.misses, f"the weights differ: {', '.join(lost)}"))
     for directory in (killed, calm):
         shutil.rmtree(directory)
     return found
@@ -51,13 +59,19 @@ def rows_of(directory: Path) -> list[dict]:
     return [json.loads(line) for line in (directory / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
+def different_weights(calm: Path, killed: Path) -> list[str]:
+    """The files of weights of one training that the other has not, byte for byte."""
+    files = sorted(path.relative_to(calm) for path in calm.glob("model/*.safetensors"))
+    return [str(name) for name in files if (calm / name).read_bytes() != (killed / name).read_bytes()]
+
+
 def compared(calm: list[dict], again: list[dict], made: int, exact: bool) -> Measured:
     """The metrics after the last checkpoint before the kill, one by one. `made`: steps that the second start made."""
     saved = KILLED // SAVE * SAVE
     numbers = {"killed at step": KILLED, "last checkpoint": saved, "steps after it": made}
     if [row["step"] for row in again] != [row["step"] for row in calm]:
         return Measured(numbers, (f"its metrics have the steps {[row['step'] for row in again]}",))
-    worst, where, misses = 0.0, "none", []
+    worst, where, misses = 0.0, None, []
     if made != STEPS - saved:
         misses.append(f"it did not go on from step {saved}: {made} steps were made")
     for one, other in zip(calm[saved:], again[saved:], strict=True):
@@ -71,7 +85,7 @@ def compared(calm: list[dict], again: list[dict], made: int, exact: bool) -> Mea
             if not gap <= limit:
                 misses.append(f"{name} at step {one['step']} is {other[name]:.6g}, undisturbed {one[name]:.6g}")
     shown = (*misses[:2], f"and {len(misses) - 2} more") if len(misses) > 2 else tuple(misses)
-    return Measured(numbers | {"metrics": len(calm[-1]), "largest difference": worst, "of": where}, shown)
+    return Measured(numbers | {"metrics": len(calm[-1]), "largest difference": worst, "in": where}, shown)
 
 
 def difference(one: float, other: float) -> float:

@@ -11,50 +11,53 @@ from importlib import metadata
 from pathlib import Path
 
 from sp3f_lib.audits.gpu import kill, numbers, several, stock, with_vllm
-from sp3f_lib.audits.gpu.device import check_device, find_device
-from sp3f_lib.audits.gpu.result import FAIL, NOT_POSSIBLE, Check, run_checks, summary, table, write_report
-from sp3f_lib.audits.gpu.setting import Setting, make_setting
+from sp3f_lib.audits.gpu.device import Device, check_device, find_device
+from sp3f_lib.audits.gpu.result import FAIL, TIME_IS_OVER, Check, run_checks, summary, table, write_report
+from sp3f_lib.audits.gpu.setting import Setting, alone_in, make_setting, tidy
 from sp3f_lib.audits.gpu.steps import FLASH, GOAL, SDPA, step_check
 from sp3f_lib.display import shown
-from sp3f_lib.machine import gpus, only_gpus, processor
+from sp3f_lib.machine import processor
 from sp3f_lib.profiles import ProfileError, nearest
 from sp3f_lib.runs import versions
 from sp3f_lib.stages import RUNS
 
+FOLDER = RUNS / "gpu-check"
 _MORE = ("peft", "flash-attn", "deepspeed", "vllm", "triton")
 
 
 def gpu_check(
-    kind: str = "cuda",
+    kind: str,
+    there: tuple[str, ...] = (),
     minutes: float = 10.0,
     model: str | None = None,
     out: Path | None = None,
     two_processes: bool = False,
     only: list[str] | None = None,
 ) -> bool:
-    """Runs and prints all checks; True if none failed. `only`: words, of which a check's name must hold one.
+    """Runs and prints all checks; True if none failed.
 
-    `StageError` in one line where the device cannot be used at all.
+    `there`: all GPUs of the machine, of which this process sees the first (`machine.only_gpus`): TRL trains in one process only
+    where it sees one. `only`: words; a check's name must hold one of them. `StageError`, one line: the device cannot be used.
     """
-    there = tuple(gpus()) if kind == "cuda" else ()
-    # TRL trains in one process only where it sees one GPU.
-    with only_gpus(there[0] if there else None):
-        device = find_device(kind, len(there))
-        print(f"device: {device}", flush=True)
-        check_device(device, 0)
-        setting = make_setting(device, RUNS / "gpu-check", model, there)
-        check_device(device, _least(setting))
-        checks = chosen(checks_of(setting, two_processes), only)
-        about = _about(setting, model)
-        path = out or setting.folder / "report.json"
-        print(f"model: {about['model']}", flush=True)
-        with shown(RUNS):
-            results = run_checks(checks, 60 * minutes, lambda found: write_report(path, about, found))
+    device = find_device(kind, len(there))
+    print(f"device: {device}", flush=True)
+    check_device(device, 0)
+    with alone_in(FOLDER), shown(RUNS):
+        return _check(device, there, minutes, model, out or FOLDER / "report.json", two_processes, only)
+
+
+def _check(device: Device, there, minutes: float, model: str | None, path: Path, two_processes: bool, only) -> bool:
+    setting = make_setting(device, FOLDER, model, there)
+    check_device(device, _least(setting))
+    checks, about = chosen(checks_of(setting, two_processes), only), _about(setting, model)
+    print(f"model: {about['model']}", flush=True)
+    results = run_checks(checks, 60 * minutes, lambda found: write_report(path, about, found))
+    said = tidy(setting.folder)
     print(f"\n{about['date']}, {device}, {_line(about['versions'])}\n\n{table(results)}\n\n{summary(results)}", flush=True)
-    if left := [
-        result for result in results if result.status == NOT_POSSIBLE and result.reason.startswith("the time is over")
-    ]:
-        print(f"{len(left)} checks were not begun: the {minutes:g} minutes are over", flush=True)
+    if left := sum(result.reason.startswith(TIME_IS_OVER) for result in results):
+        print(f"{left} checks were not begun: the {minutes:g} minutes are over", flush=True)
+    if said:
+        print(f"what processes said that failed: {', '.join(map(str, said))}", flush=True)
     print(f"report: {path}", flush=True)
     return not any(result.status == FAIL for result in results)
 
@@ -66,9 +69,8 @@ def checks_of(setting: Setting, two_processes: bool = False) -> list[Check]:
         name = f"{kind} step, {attention}, {'with' if checkpointing else 'without'} checkpointing"
         return Check(name, GOAL, partial(step_check, setting, kind, attention, checkpointing))
 
-    kills = "the remaining steps have equal metrics" + (
-        ", within bf16's noise" if setting.device.on_gpu else ", to the last bit"
-    )
+    same = "within bf16's noise" if setting.device.on_gpu else "and the model equal weights, to the last bit"
+    kills = f"the remaining steps have equal metrics, {same}"
     limit = numbers.generation_goal(setting.device)
     checks = [
         Check("bf16 logits", f"at most {numbers.BF16} nats a token from float32", partial(numbers.logits_check, setting)),
@@ -90,9 +92,9 @@ def checks_of(setting: Setting, two_processes: bool = False) -> list[Check]:
         ),
         Check("vLLM server", f"at most {numbers.BF16} nats a token from training", partial(with_vllm.server_check, setting)),
     ]
-    same = "each step's loss is that of one process"
+    alike = "losses and gradients of SFT are those of one process, GRPO ends"
     checks += [
-        Check(f"several processes, {name}", same, partial(several.processes_check, setting, name))
+        Check(f"several processes, {name}", alike, partial(several.processes_check, setting, name))
         for name in ("ddp", "fsdp2", "zero3")
     ]
     if two_processes:

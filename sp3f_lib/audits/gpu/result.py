@@ -15,6 +15,7 @@ from pathlib import Path
 from sp3f_lib.runs import StageError, write_text
 
 PASS, FAIL, NOT_POSSIBLE = "pass", "fail", "not possible here"
+TIME_IS_OVER = "the time is over"
 
 
 class NotPossible(Exception):
@@ -70,7 +71,7 @@ def run_checks(
     began, results = clock(), []
     for check in checks:
         if clock() - began >= seconds:
-            reason = f"the time is over ({seconds / 60:g} minutes; --minutes gives more)"
+            reason = f"{TIME_IS_OVER} ({seconds / 60:g} minutes; --minutes gives more)"
             results.append(Result(check.name, NOT_POSSIBLE, check.goal, reason))
         else:
             print(f"{check.name} ...", flush=True)
@@ -84,7 +85,7 @@ def _run(check: Check, clock: Callable[[], float]) -> Result:
     began = clock()
 
     def result(status: str, reason: str = "", numbers: dict | None = None) -> Result:
-        return Result(check.name, status, check.goal, reason, numbers or {}, round(clock() - began, 1))
+        return Result(check.name, status, check.goal, reason, _finite(numbers or {}), round(clock() - began, 1))
 
     try:
         found = check.run()
@@ -148,6 +149,11 @@ def _number(value) -> str:
     if not isinstance(value, float):
         return f"{value:,}" if isinstance(value, int) else str(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _finite(numbers: dict) -> dict:
+    """The numbers with words for what JSON has none for: nan, inf."""
+    return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in numbers.items()}
 
 
 def _cell(text: str) -> str:

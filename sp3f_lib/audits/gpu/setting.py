@@ -7,9 +7,13 @@ the lengths which `--dry-run` is told are those that there are.
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from sp3f_lib.audits.gpu.device import Device
 from sp3f_lib.audits.gpu.result import NotPossible
@@ -23,6 +27,7 @@ from sp3f_lib.lab.problems import sample_problems
 from sp3f_lib.lab.shipped import SHIPPED, shipped_base
 from sp3f_lib.machine import set_up
 from sp3f_lib.profiles import Profile, load_profile
+from sp3f_lib.runs import LOCK, StageError
 
 LANGUAGES = ("en", "es", "sw")
 _TOY = {
@@ -30,6 +35,7 @@ _TOY = {
     "num_key_value_heads": 2, "tie_word_embeddings": True,
 }  # fmt: skip
 _POSITIONS = 4096
+_LOG = ".log"
 
 
 @dataclass(frozen=True)
@@ -138,15 +144,40 @@ def make_setting(device: Device, folder: Path, model: str | None, gpus: tuple[st
 
     `ValueError` if the model's tokenizer or its chat template is missing.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    for path in [*folder.glob(f"*{_LOG}"), *tidy(folder)]:  # of an earlier check, which was killed perhaps
+        path.unlink()
     if model is None:
         model = str(random_qwen2(folder / "model", device.on_gpu))
     path = str(shipped_base(model)) if model in SHIPPED else model
     setting = Setting(device, folder.resolve(), path, GPU if device.on_gpu else CPU, gpus)
-    for kind in ("sft", "grpo"):  # of an earlier model
-        (setting.folder / f"{kind}.parquet").unlink(missing_ok=True)
     _ = setting.tokenizer
     return setting
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Makes the folder of a check; `StageError` while another check works there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise StageError(
+            f"another check is at work in {folder.resolve()}; wait for it, or start this one elsewhere"
+        ) from None
+
+
+def tidy(folder: Path) -> list[Path]:
+    """Removes model, rows, and trainings that failed; what the processes of these said is kept, and given: the files."""
+    kept = []
+    for path in sorted(folder.iterdir()):
+        if (log := path / "log.txt").is_file():
+            kept.append(log.rename(folder / f"{path.name}{_LOG}"))
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix == ".parquet":
+            path.unlink()
+    return kept
 
 
 def random_qwen2(path: Path, large: bool) -> Path:

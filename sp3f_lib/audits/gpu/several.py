@@ -1,11 +1,14 @@
 """More than one process: two trainings side by side on one device, and one training in several processes (DDP, FSDP2, ZeRO-3).
 
 Side by side is what `parallel: 2` does with stages that train in one process. One training in several processes is begun by the
-library's own `accelerate launch`, with the same rows a step as in one process: each step's loss must be that of one process.
+library's own `accelerate launch`. SFT has the same rows a step as in one process, so losses and gradients must be the same; GRPO,
+whose processes sample with seeds of their own, must end with finite ones.
 """
 
+import math
 import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
 from sp3f_lib.audits.gpu.child import end_child, measured_by_child, start_child
 from sp3f_lib.audits.gpu.kill import difference, rows_of
@@ -15,7 +18,8 @@ from sp3f_lib.audits.gpu.steps import trained
 from sp3f_lib.forecast.memory import GB
 from sp3f_lib.runs import StageError
 
-LOSS = 0.02  # share of a step's loss by which several processes may differ from one on a GPU; on a CPU a hundredth of it
+# Share of a step's loss and gradient by which several processes may differ from one on a GPU; on a CPU a hundredth of it.
+LIMITS = {"loss": 0.02, "grad_norm": 0.1}
 _MOST = 8
 
 
@@ -40,8 +44,8 @@ def side_by_side_check(setting: Setting) -> Measured:
 
 
 def processes_check(setting: Setting, strategy: str) -> Measured:
-    """SFT in as many processes as there are GPUs (a power of two, at most 8; two on a CPU), beside one process."""
-    on_gpu, rows = setting.device.on_gpu, setting.sizes.rows
+    """SFT and GRPO in as many processes as there are GPUs (a power of two, at most 8; two on a CPU), SFT beside one process."""
+    on_gpu, sizes = setting.device.on_gpu, setting.sizes
     number = processes_for(len(setting.gpus)) if on_gpu else 2
     if number < 2:
         raise NotPossible("there is one GPU; several processes need one each")
@@ -50,23 +54,39 @@ def processes_check(setting: Setting, strategy: str) -> Measured:
     if strategy == "zero3" and find_spec("deepspeed") is None:
         raise NotPossible("DeepSpeed is not installed")
     setting.disk(4)
-    at_once = max(1, min(setting.sizes.rows_at_once, rows // number))
-    launch = {"launch.accelerate": strategy, "launch.processes": number, "sft.per_device_train_batch_size": at_once}
-    together = setting.profile(launch | {"sft.gradient_accumulation_steps": rows // (at_once * number)})
-    directory = setting.room(strategy)
-    code, said = end_child(
-        start_child(setting, together, "sft", directory, ",".join(setting.gpus) or None, stage=True), directory
-    )
-    if code:
-        raise StageError(f"{strategy} in {number} processes ended with {code}: {said}")
+    launch = {"launch.accelerate": strategy, "launch.processes": number}
+    at_once = max(1, min(sizes.rows_at_once, sizes.rows // number))
+    batch = {"per_device_train_batch_size": at_once, "gradient_accumulation_steps": sizes.rows // (at_once * number)}
+    together = _launched(setting, "sft", launch | {f"sft.{key}": value for key, value in batch.items()})
     alone = trained(setting, setting.profile(), "sft", "one-process")
-    losses = [[row["loss"] for row in rows_of(path)] for path in (alone, directory)]
-    gap = max(difference(one, other) for one, other in zip(*losses, strict=True))
-    for path in (alone, directory):
+    rows = [rows_of(path) for path in (alone, together)]
+    batch = {"max_steps": 2, "max_completion_length": min(32, sizes.tokens), "per_device_train_batch_size": sizes.group}
+    batch |= {"gradient_accumulation_steps": 1}
+    policy = _launched(setting, "grpo", launch | {f"grpo.{key}": value for key, value in batch.items()})
+    sampled = rows_of(policy)
+    for path in (alone, together, policy):
         shutil.rmtree(path)
-    limit = LOSS if on_gpu else LOSS / 100
-    numbers = {"processes": number, "steps": len(losses[0]), "largest difference of a loss": gap}
-    return Measured(numbers, () if gap <= limit else (f"a step's loss differs by {gap:.2%} from that of one process",))
+    gaps = {name: max(difference(a[name], b[name]) for a, b in zip(*rows, strict=True)) for name in LIMITS}
+    numbers = {"processes": number, "sft steps": len(rows[0]), "grpo steps": len(sampled)}
+    numbers |= {f"largest difference of {name}": gap for name, gap in gaps.items()}
+    limits = {name: limit if on_gpu else limit / 100 for name, limit in LIMITS.items()}
+    misses = [
+        f"{name} differs by {gap:.2%} from that of one process" for name, gap in gaps.items() if not gap <= limits[name]
+    ]
+    if not all(math.isfinite(row[name]) for row in sampled for name in LIMITS):
+        misses.append("a loss or gradient of GRPO is no number")
+    return Measured(numbers, tuple(misses))
+
+
+def _launched(setting: Setting, kind: str, changes: dict) -> Path:
+    """The folder of a training in the processes that the changes of the profile ask for, which see all GPUs."""
+    strategy = changes["launch.accelerate"]
+    directory = setting.room(f"{strategy}-{kind}")
+    child = start_child(setting, setting.profile(changes), kind, directory, ",".join(setting.gpus) or None, stage=True)
+    code, said = end_child(child, directory)
+    if code:
+        raise StageError(f"{kind} by {strategy} in {changes['launch.processes']} processes ended with {code}: {said}")
+    return directory
 
 
 def processes_for(gpus: int) -> int:

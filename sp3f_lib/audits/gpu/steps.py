@@ -26,6 +26,8 @@ from sp3f_lib.machine import set_up
 from sp3f_lib.profiles import Profile
 from sp3f_lib.training.checks import check_settings
 from sp3f_lib.training.common import train
+from sp3f_lib.training.policy import policy_trainer
+from sp3f_lib.training.sft import sft_trainer
 
 MEMORY, TIME = 0.15, 1.5
 GOAL = f"ends; on a GPU also peak memory within {MEMORY:.0%} and time within {TIME} x of the dry run"
@@ -97,11 +99,7 @@ def trainer_of(profile: Profile, kind: str, directory: Path, start: str, rows: P
     set_up(profile.threads)
     found = read_rows(rows, for_sft=kind == "sft")
     if kind == "sft":
-        from sp3f_lib.training.sft import sft_trainer
-
         return sft_trainer(directory, profile, start, found)
-    from sp3f_lib.training.policy import policy_trainer
-
     return policy_trainer(directory, profile, start, found, label)
 
 
@@ -155,6 +153,7 @@ def measure_steps(setting: Setting, kind: str, attention: str, checkpointing: bo
             gigabytes = f"{forecast.needed / GB:.1f} GB, {setting.device.free / GB:.1f} GB"
             raise NotPossible(f"the dry run says {gigabytes} are free")
         meter = Meter(setting.device)
+        clear()  # what a check that failed has left
         begin_peak(setting.device)
         parts = (GENERATION, REWARDS) if kind == "grpo" else ()
         name = f"{kind}-{attention}-{'with' if checkpointing else 'without'}-checkpointing"

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
+from sp3f_lib.audits.gpu.child import end_child, measured_by_child, start_child
 from sp3f_lib.audits.gpu.device import Device
 from sp3f_lib.audits.gpu.kill import rows_of
 from sp3f_lib.audits.gpu.numbers import BF16
 from sp3f_lib.audits.gpu.result import Measured, NotPossible, within
 from sp3f_lib.audits.gpu.setting import Setting
-from sp3f_lib.audits.gpu.steps import GENERATION, Meter, trained
+from sp3f_lib.audits.gpu.steps import GENERATION
 from sp3f_lib.machine import seeing
 from sp3f_lib.runs import StageError
 
@@ -72,7 +73,7 @@ def serving(setting: Setting, port: int) -> Iterator[None]:
         "-1",
     ]
     command += ["--max-model-len", str(setting.prompt + setting.sizes.tokens)]
-    path = setting.folder / "vllm.txt"
+    path = setting.folder / "vllm-serve.log"
     with open(path, "w", encoding="utf-8") as log:
         environment = os.environ | {"VLLM_SERVER_DEV_MODE": "1"} | seeing(setting.gpus[-1])
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
@@ -99,11 +100,14 @@ def _wait(server: subprocess.Popen, url: str, log) -> None:
 
 
 def _measured(setting: Setting, name: str, changes: dict) -> Measured:
-    """Three steps; the disagreement of the last one, when the weights have been sent again."""
-    meter = Meter(setting.device)
-    profile = setting.profile(setting.full_length() | {"grpo.use_vllm": True} | changes)
-    directory = trained(setting, profile, "grpo", name, [lambda trainer: meter.watch(trainer, GENERATION)])
-    last, generation = rows_of(directory)[-1], meter.part(GENERATION)
+    """Three steps, in a process of their own, which vLLM does not give back; the disagreement of the last one, whose weights were
+    sent anew."""
+    profile, directory = setting.profile(setting.full_length() | {"grpo.use_vllm": True} | changes), setting.room(name)
+    code, said = end_child(start_child(setting, profile, "grpo", directory, parts=[GENERATION]), directory)
+    if code:
+        raise StageError(f"the training ended with {code}: {said}")
+    meter, last = measured_by_child(directory, setting.device), rows_of(directory)[-1]
+    generation = meter.part(GENERATION)
     shutil.rmtree(directory)
     mean = last[f"{_MISMATCH}/mean"]
     numbers = {"step s": meter.typical(), "generation s": generation}
