@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from sp3f_lib.forecast.memory import GB
+from sp3f_lib.generation.engines import free_gpu
 from sp3f_lib.machine import forget_peak_memory, peak_memory, processor
 from sp3f_lib.runs import StageError
 
@@ -105,6 +106,12 @@ def settle(device: Device) -> None:
         import torch
 
         torch.cuda.synchronize()
+
+
+def free(device: Device) -> None:
+    """Gives back what finished trainings held of the GPU. On a CPU at toy size it is not worth the time of looking for it."""
+    if device.on_gpu:
+        free_gpu()
 
 
 def begin_peak(device: Device) -> None:

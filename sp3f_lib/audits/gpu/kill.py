@@ -18,10 +18,13 @@ from sp3f_lib.audits.gpu.steps import Meter, trained
 from sp3f_lib.runs import StageError
 
 STEPS, SAVE, KILLED = 6, 2, 3
-# Share of a metric by which the remaining steps may differ on a GPU. A gradient is a small difference of large numbers.
-NOISE = {"grad_norm": 0.1}
-_NOISE = 0.02
-_SMALL = 0.01  # what differs by less than noise of this is equal: the loss of GRPO is about 0
+# Share by which the metrics of the remaining steps may differ on a GPU. A gradient is a small difference of large numbers; where a
+# token of a completion becomes another, so do all that follow it, and its reward: of GRPO only means over all tokens are compared.
+NOISE = {
+    "sft": {"loss": 0.02, "entropy": 0.02, "grad_norm": 0.1, "learning_rate": 0},
+    "grpo": {"entropy": 0.05, "learning_rate": 0, "completions/mean_length": 0},
+}
+_SMALL = 1e-9
 
 
 def kill_check(setting: Setting, kind: str) -> Measured:
@@ -36,7 +39,8 @@ def kill_check(setting: Setting, kind: str) -> Measured:
     }
     changes = {f"{kind}.{key}": value for key, value in common.items()}
     if kind == "grpo":
-        changes |= {"grpo.max_completion_length": min(64, setting.sizes.tokens)}
+        tokens = min(64, setting.sizes.tokens)
+        changes |= setting.full_length(tokens) | {"grpo.max_completion_length": tokens}
         changes |= {"grpo.per_device_train_batch_size": setting.sizes.group, "grpo.gradient_accumulation_steps": 2}
     profile = setting.profile(changes)
     killed = setting.room(f"killed-{kind}")
@@ -46,7 +50,8 @@ def kill_check(setting: Setting, kind: str) -> Measured:
     again = Meter(setting.device)
     trained(setting, profile, kind, killed.name, [again.watch], goes_on=True)
     calm = trained(setting, profile, kind, f"calm-{kind}")
-    found = compared(rows_of(calm), rows_of(killed), len(again.seconds), exact=not setting.device.on_gpu)
+    noise = NOISE[kind] if setting.device.on_gpu else None
+    found = compared(rows_of(calm), rows_of(killed), len(again.seconds), noise)
     if not setting.device.on_gpu and (lost := different_weights(calm, killed)):
         found = replace(found, misses=(*found.misses, f"the weights differ: {', '.join(lost)}"))
     for directory in (killed, calm):
@@ -65,8 +70,11 @@ def different_weights(calm: Path, killed: Path) -> list[str]:
     return [str(name) for name in files if (calm / name).read_bytes() != (killed / name).read_bytes()]
 
 
-def compared(calm: list[dict], again: list[dict], made: int, exact: bool) -> Measured:
-    """The metrics after the last checkpoint before the kill, one by one. `made`: steps that the second start made."""
+def compared(calm: list[dict], again: list[dict], made: int, noise: dict[str, float] | None) -> Measured:
+    """The metrics after the last checkpoint before the kill: those that `noise` limits, or if it is None all, which must be equal.
+
+    `made`: steps that the second start made.
+    """
     saved = KILLED // SAVE * SAVE
     numbers = {"killed at step": KILLED, "last checkpoint": saved, "steps after it": made}
     if [row["step"] for row in again] != [row["step"] for row in calm]:
@@ -77,21 +85,21 @@ def compared(calm: list[dict], again: list[dict], made: int, exact: bool) -> Mea
     for one, other in zip(calm[saved:], again[saved:], strict=True):
         if one.keys() != other.keys():
             misses.append(f"step {one['step']} has other metrics: {', '.join(sorted(one.keys() ^ other.keys()))}")
-        for name in one.keys() & other.keys():
-            gap = difference(one[name], other[name])
-            limit = 0 if exact else NOISE.get(name, _NOISE)
+        for name in sorted(one.keys() & other.keys() & (one.keys() if noise is None else noise.keys())):
+            gap, limit = difference(one[name], other[name]), 0 if noise is None else noise[name]
             if gap > worst or math.isnan(gap):
                 worst, where = gap, f"{name} at step {one['step']}"
             if not gap <= limit:
                 misses.append(f"{name} at step {one['step']} is {other[name]:.6g}, undisturbed {one[name]:.6g}")
     shown = (*misses[:2], f"and {len(misses) - 2} more") if len(misses) > 2 else tuple(misses)
-    return Measured(numbers | {"metrics": len(calm[-1]), "largest difference": worst, "in": where}, shown)
+    numbers |= {"metrics": len(calm[-1] if noise is None else noise), "largest difference": worst, "in": where}
+    return Measured(numbers, shown)
 
 
 def difference(one: float, other: float) -> float:
-    """The share of the larger of two metrics by which they differ, of 0.01 at least.
+    """The share of the larger of two metrics by which they differ.
 
-    >>> difference(2.0, 2.0), difference(1.0, 2.0), difference(0.0, 0.0001)
-    (0.0, 0.5, 0.01)
+    >>> difference(2.0, 2.0), difference(1.0, 2.0), difference(0.0, 0.0)
+    (0.0, 0.5, 0.0)
     """
     return abs(one - other) / max(abs(one), abs(other), _SMALL)

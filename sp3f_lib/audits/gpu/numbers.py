@@ -8,10 +8,10 @@ import shutil
 
 import torch
 
-from sp3f_lib.audits.gpu.device import Device
+from sp3f_lib.audits.gpu.device import Device, free
 from sp3f_lib.audits.gpu.result import Measured, within
 from sp3f_lib.audits.gpu.setting import Setting
-from sp3f_lib.audits.gpu.steps import clear, trained
+from sp3f_lib.audits.gpu.steps import trained
 from sp3f_lib.data.schema import read_rows
 from sp3f_lib.generation.local import load_model
 from sp3f_lib.machine import set_up
@@ -49,7 +49,7 @@ def logprobs(setting: Setting, dtype: str, autocast: bool = False) -> torch.Tens
         scores = torch.log_softmax(logits[0, :-1].float(), -1)
         found.append(scores.gather(1, ids[0, 1:, None]).squeeze(1).cpu())
     del model
-    clear()
+    free(setting.device)
     return torch.cat(found)
 
 

@@ -104,11 +104,10 @@ def checks_of(setting: Setting, two_processes: bool = False) -> list[Check]:
 
 def chosen(checks: list[Check], only: list[str] | None) -> list[Check]:
     """The checks whose name holds one of the words; `ProfileError` for a word that no name holds."""
+    words = {word.strip(",") for check in checks for word in check.name.split()}
     for word in only or ():
         if not any(word in check.name for check in checks):
-            raise ProfileError(
-                f"--only {word}: no check has that in its name{nearest(word, [check.name for check in checks])}"
-            )
+            raise ProfileError(f"--only {word}: no check has that in its name{nearest(word, words)}")
     return [check for check in checks if not only or any(word in check.name for word in only)]
 
 

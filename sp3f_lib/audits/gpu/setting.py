@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
 
 from sp3f_lib.audits.gpu.device import Device
 from sp3f_lib.audits.gpu.result import NotPossible
@@ -91,7 +92,7 @@ class Setting:
         return load_profile("gpu1", given | (changes or {}))
 
     def full_length(self, tokens: int | None = None) -> dict:
-        """Changes of the profile: each completion is as long as it may be, and the dry run is told how long prompts are."""
+        """Changes of the profile: each completion has as many `tokens` as it may, and the dry run is told how long prompts are."""
         tokens = tokens or self.sizes.tokens
         return {"grpo.generation_kwargs": {"min_new_tokens": tokens}, "grpo.vllm_max_model_length": self.prompt + tokens}
 
@@ -149,9 +150,23 @@ def make_setting(device: Device, folder: Path, model: str | None, gpus: tuple[st
     if model is None:
         model = str(random_qwen2(folder / "model", device.on_gpu))
     path = str(shipped_base(model)) if model in SHIPPED else model
+    check_files(path)
     setting = Setting(device, folder.resolve(), path, GPU if device.on_gpu else CPU, gpus)
     _ = setting.tokenizer
     return setting
+
+
+def check_files(model: str) -> None:
+    """`StageError` if a model directory is not there, or a file of its weights is not whole. Hub ids are looked for when loaded."""
+    folder = Path(model)
+    if model.startswith((".", "/", "~")) and not folder.is_dir():
+        raise StageError(f"--model: there is no directory {model!r}")
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, "pt"):
+                pass
+        except SafetensorError as error:
+            raise StageError(f"--model: {file} is not whole, or no file of weights; was it half copied? ({error})") from None
 
 
 @contextmanager

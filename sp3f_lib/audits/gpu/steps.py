@@ -4,7 +4,6 @@ A step of GRPO is generation, rewards and judge, and the rest: log-probabilities
 rest alone, so that is what its hours are compared with. The first step warms up and does not count.
 """
 
-import gc
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -14,14 +13,13 @@ from statistics import median
 
 from transformers import TrainerCallback
 
-from sp3f_lib.audits.gpu.device import Device, begin_peak, peak, settle
+from sp3f_lib.audits.gpu.device import Device, begin_peak, free, peak, settle
 from sp3f_lib.audits.gpu.result import Measured, NotPossible, within
 from sp3f_lib.audits.gpu.setting import Setting, with_attention
 from sp3f_lib.data.schema import read_rows
 from sp3f_lib.forecast.hours import GPUS
 from sp3f_lib.forecast.memory import GB
 from sp3f_lib.forecast.plan import Plan
-from sp3f_lib.generation.engines import free_gpu
 from sp3f_lib.machine import set_up
 from sp3f_lib.profiles import Profile
 from sp3f_lib.training.checks import check_settings
@@ -124,14 +122,8 @@ def trained(
         train(trainer, directory, name, profile)
     finally:
         trainer = None
-        clear()
+        free(setting.device)  # it and its model are parts of circles
     return directory
-
-
-def clear() -> None:
-    """Gives back the GPU's memory that a trainer held: it and its model are parts of circles."""
-    gc.collect()
-    free_gpu()
 
 
 def step_check(setting: Setting, kind: str, attention: str, checkpointing: bool) -> Measured:
@@ -153,7 +145,7 @@ def measure_steps(setting: Setting, kind: str, attention: str, checkpointing: bo
             gigabytes = f"{forecast.needed / GB:.1f} GB, {setting.device.free / GB:.1f} GB"
             raise NotPossible(f"the dry run says {gigabytes} are free")
         meter = Meter(setting.device)
-        clear()  # what a check that failed has left
+        free(setting.device)  # what a check that failed has left
         begin_peak(setting.device)
         parts = (GENERATION, REWARDS) if kind == "grpo" else ()
         name = f"{kind}-{attention}-{'with' if checkpointing else 'without'}-checkpointing"

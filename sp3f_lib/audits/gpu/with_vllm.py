@@ -102,7 +102,9 @@ def _wait(server: subprocess.Popen, url: str, log) -> None:
 def _measured(setting: Setting, name: str, changes: dict) -> Measured:
     """Three steps, in a process of their own, which vLLM does not give back; the disagreement of the last one, whose weights were
     sent anew."""
-    profile, directory = setting.profile(setting.full_length() | {"grpo.use_vllm": True} | changes), setting.room(name)
+    # Other names than transformers': these go into vLLM's SamplingParams.
+    vllm = {"grpo.use_vllm": True, "grpo.generation_kwargs": {"min_tokens": setting.sizes.tokens}}
+    profile, directory = setting.profile(setting.full_length() | vllm | changes), setting.room(name)
     code, said = end_child(start_child(setting, profile, "grpo", directory, parts=[GENERATION]), directory)
     if code:
         raise StageError(f"the training ended with {code}: {said}")
