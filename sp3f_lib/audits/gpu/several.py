@@ -29,18 +29,21 @@ def side_by_side_check(setting: Setting) -> Measured:
     needed = setting.forecast(profile, "sft").needed
     if setting.device.on_gpu and 2 * needed > setting.device.free:
         raise NotPossible(f"two need {2 * needed / GB:.1f} GB, {setting.device.free / GB:.1f} GB are free")
-    alone, *both = ([setting.room(f"beside-{number}")] for number in range(3))
-    steps = []
-    for group in (alone, [path for one in both for path in one]):
+    paths, steps = [setting.room(f"beside-{number}") for number in range(3)], []
+    for group in (paths[:1], paths[1:]):
         children = [start_child(setting, profile, "sft", path) for path in group]
-        ended = [end_child(child, path) for child, path in zip(children, group, strict=True)]
+        try:
+            ended = [end_child(child, path) for child, path in zip(children, group, strict=True)]
+        finally:
+            for child in children:
+                child.kill()
         if failed := [(code, said) for code, said in ended if code]:
             raise StageError(f"{len(failed)} of {len(group)} ended with {failed[0][0]}: {failed[0][1]}")
         steps.append([measured_by_child(path, setting.device).typical() for path in group])
         for path in group:
             shutil.rmtree(path)
     numbers = {"alone step s": steps[0][0], "together step s": max(steps[1])}
-    return Measured(numbers | {"trainings a time, of one alone": 2 * steps[0][0] / max(steps[1])})
+    return Measured(numbers | {"work in the same time, x": 2 * steps[0][0] / max(steps[1])})
 
 
 def processes_check(setting: Setting, strategy: str) -> Measured:
