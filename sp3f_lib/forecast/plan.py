@@ -176,7 +176,7 @@ def on_cpu(profile: Profile, stage: str) -> bool:
 def _parts(profile: Profile, stage: str, shape: Shape, memory: float) -> tuple[dict[str, float], dict[str, float]]:
     """Components (training, generation) on a GPU with so much memory."""
     if stage == "evaluate":
-        return {}, evaluation_memory(profile, shape)
+        return {}, evaluation_memory(profile, shape, memory)
     section = getattr(profile, stage)
     rows, (prompt, answer) = section.get(_BATCH[0], 8), _lengths(section, stage)
     scored = answer if stage == "grpo" else prompt + answer

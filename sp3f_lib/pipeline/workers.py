@@ -19,6 +19,7 @@ from contextlib import suppress
 from sp3f_lib.machine import CHILD, WORKER, forget_peak_memory, gpus, seeing
 from sp3f_lib.profiles import Profile
 
+DONE = "finished: "  # what a stage's last line begins with; then its directory
 ENDED = "stage ended: "  # then the exit status
 
 
@@ -77,14 +78,17 @@ def can_be_kept(profile: Profile) -> bool:
 def gpu_choices(profile: Profile) -> list[str | None]:
     """What a process that makes a stage of this profile may see of the GPUs, as `machine.seeing` has it; one of these.
 
-    None of them where all trainings use the CPU, so that evaluations do so too; any single one where a stage trains in one process;
-    otherwise all.
+    None of them where all trainings use the CPU, so that evaluations do so too, unless a judge or vLLM wants one; any single one
+    where a stage trains in one process; otherwise all.
     """
-    methods, judge = profile.methods, profile.judge
-    if can_be_kept(profile) and methods.generator != "vllm" and judge.name != "local":
+    generators = profile.methods, profile.evaluation
+    wanted = profile.judge.name == "local" or any(one.generator == "vllm" for one in generators)
+    if can_be_kept(profile) and not wanted:
         return [""]
-    split = methods.engine.get("tensor_parallel_size", 1) > 1 or profile.grpo.get("vllm_tensor_parallel_size", 1) > 1
-    return [None] if profile.launch.accelerate != "single" or split else list(gpus()) or [None]
+    split = [one.engine.get("tensor_parallel_size", 1) for one in generators] + [
+        profile.grpo.get("vllm_tensor_parallel_size", 1)
+    ]
+    return [None] if profile.launch.accelerate != "single" or max(split) > 1 else list(gpus()) or [None]
 
 
 def serve(run: Callable[[list[str]], int]) -> None:

@@ -105,14 +105,15 @@ def apply_theme() -> None:
     matplotlib.rcParams.update({"figure.dpi": 110, "savefig.dpi": 200, "savefig.bbox": "tight", "pdf.fonttype": 42})
 
 
-def save_figure(figure, table, name: str, folder: Path) -> Path:
+def save_figure(figure, table, name: str, folder: Path, pdf: bool = True) -> Path:
     """Writes `name`.pdf, .png and .csv (the table that the figure is drawn from); returns the PNG's path.
 
-    The files carry no date, so equal results make equal files.
+    The files carry no date, so equal results make equal files. Without `pdf`: half the time, for one that is drawn again.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
-    figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+    if pdf:
+        figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
     figure.savefig(folder / f"{name}.png", metadata={"Software": None})
     return folder / f"{name}.png"
