@@ -4,6 +4,7 @@ import ctypes
 import os
 import platform
 import resource
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -13,8 +14,13 @@ from pathlib import Path
 
 CHILD = "SP3F_CHILD"  # set in the environment of processes that a stage, a notebook or a worker's launcher started
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's mallopt
-WORKER = "worker"  # its value in pipeline/workers.py, which watches its input itself
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
+# 1: PR_SET_PDEATHSIG, 9: SIGKILL; elsewhere than on Linux there is no such call. The parent may have ended before it.
+_BOUND = """
+import ctypes, os, sys
+getattr(ctypes.CDLL(None), "prctl", max)(1, 9)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
 
 
 @cache
@@ -111,3 +117,11 @@ def end_with_parent() -> None:
             os._exit(1)
 
         threading.Thread(target=wait, daemon=True).start()
+
+
+def killed_with_parent(command: list[str]) -> list[str]:
+    """The command of a program that is not ours, so that Linux kills it when the process that starts it ends, however that ends.
+
+    A Python in between asks for that and becomes the program: to do so between fork and exec is not safe where there are threads.
+    """
+    return [sys.executable, "-c", _BOUND, str(os.getpid()), *command]

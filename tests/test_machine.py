@@ -2,6 +2,9 @@
 
 import os
 import platform
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,18 @@ def test_the_peak_is_that_since_it_was_forgotten():
     del held
     forget_peak_memory()
     assert high - peak_memory() > size / 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux kills such processes, other systems do not")
+def test_a_process_of_others_is_killed_with_the_one_that_started_it():
+    code = "import os, subprocess; from sp3f_lib.machine import killed_with_parent as bound; "
+    code += (
+        "print(subprocess.Popen(bound(['sleep', '60']), stdout=subprocess.DEVNULL).pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    pid = int(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout)
+    stat, end = Path(f"/proc/{pid}/stat"), time.monotonic() + 10
+    # Gone, or dead and not yet collected by whoever took it over.
+    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < end:
+        time.sleep(0.01)
+    assert time.monotonic() < end

@@ -18,7 +18,7 @@ from sp3f_lib.audits.gpu.steps import FLASH, GOAL, SDPA, step_check
 from sp3f_lib.display import shown
 from sp3f_lib.machine import processor
 from sp3f_lib.profiles import ProfileError, nearest
-from sp3f_lib.runs import versions
+from sp3f_lib.runs import StageError, versions
 from sp3f_lib.stages import RUNS
 
 FOLDER = RUNS / "gpu-check"
@@ -51,8 +51,13 @@ def _check(device: Device, there, minutes: float, model: str | None, path: Path,
     check_device(device, _least(setting))
     checks, about = chosen(checks_of(setting, two_processes), only), _about(setting, model)
     print(f"model: {about['model']}", flush=True)
-    results = run_checks(checks, 60 * minutes, lambda found: write_report(path, about, found))
-    said = tidy(setting.folder)
+    write_report(path, about, [])  # before hours are spent: can it be written?
+    try:
+        results = run_checks(checks, 60 * minutes, lambda found: write_report(path, about, found))
+    except KeyboardInterrupt:
+        raise StageError(f"stopped; what was found so far is in {path}") from None
+    finally:
+        said = tidy(setting.folder)
     print(f"\n{about['date']}, {device}, {_line(about['versions'])}\n\n{table(results)}\n\n{summary(results)}", flush=True)
     if left := sum(result.reason.startswith(TIME_IS_OVER) for result in results):
         print(f"{left} checks were not begun: the {minutes:g} minutes are over", flush=True)

@@ -21,7 +21,7 @@ from sp3f_lib.audits.gpu.numbers import BF16
 from sp3f_lib.audits.gpu.result import Measured, NotPossible, within
 from sp3f_lib.audits.gpu.setting import Setting
 from sp3f_lib.audits.gpu.steps import GENERATION
-from sp3f_lib.machine import seeing
+from sp3f_lib.machine import killed_with_parent, seeing
 from sp3f_lib.runs import StageError
 
 _PATIENCE = 240.0  # seconds until a server must answer
@@ -76,7 +76,7 @@ def serving(setting: Setting, port: int) -> Iterator[None]:
     path = setting.folder / "vllm-serve.log"
     with open(path, "w", encoding="utf-8") as log:
         environment = os.environ | {"VLLM_SERVER_DEV_MODE": "1"} | seeing(setting.gpus[-1])
-        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        server = subprocess.Popen(killed_with_parent(command), stdout=log, stderr=subprocess.STDOUT, env=environment)
     try:
         _wait(server, f"http://127.0.0.1:{port}/health", path)
         yield
