@@ -14,6 +14,8 @@ from pathlib import Path
 
 CHILD = "SP3F_CHILD"  # set in the environment of processes that a stage, a notebook or a worker's launcher started
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's mallopt
+WORKER = "worker"  # its value in pipeline/workers.py, which watches its input itself
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 # 1: PR_SET_PDEATHSIG, 9: SIGKILL; elsewhere than on Linux there is no such call. The parent may have ended before it.
 _BOUND = """
 import ctypes, os, sys
