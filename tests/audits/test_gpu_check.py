@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from sp3f_lib.audits.gpu import result
+from sp3f_lib.audits.gpu import result, several
 from sp3f_lib.audits.gpu.device import Device, check_cuda, check_device
 from sp3f_lib.audits.gpu.kill import KILLED, NOISE, SAVE, STEPS, compared, kill_check
 from sp3f_lib.audits.gpu.numbers import Witness
@@ -262,6 +262,14 @@ def test_the_remaining_steps_may_differ_by_noise_on_a_gpu_only(changes, misses):
     assert compared(rows(), rows(), made, None).misses == ()
     assert compared(rows(), rows(), STEPS, None).misses == ("it did not go on from step 2: 6 steps were made",)
     assert compared(rows(), rows()[1:], made, None).misses == ("its metrics have the steps [2, 3, 4, 5, 6]",)
+
+
+def test_several_processes_must_have_the_losses_and_gradients_of_one():
+    assert several.compared(rows(), rows(loss=3.05), several.LIMITS)[1] == []
+    gaps, misses = several.compared(rows(), rows(loss=3.75, grad_norm=0.8), several.LIMITS)
+    assert gaps == pytest.approx({"loss": 0.2, "grad_norm": 0.2})
+    assert misses == [f"{name} differs by 20.00% from that of one process" for name in ("loss", "grad_norm")]
+    assert several.compared(rows(), rows(loss=float("nan")), several.LIMITS)[1]
 
 
 def test_the_witness_remembers_what_each_token_had_when_it_was_drawn():

@@ -69,16 +69,20 @@ def processes_check(setting: Setting, strategy: str) -> Measured:
     sampled = rows_of(policy)
     for path in (alone, together, policy):
         shutil.rmtree(path)
-    gaps = {name: max(difference(a[name], b[name]) for a, b in zip(*rows, strict=True)) for name in LIMITS}
+    gaps, misses = compared(*rows, limits={name: limit if on_gpu else limit / 100 for name, limit in LIMITS.items()})
     numbers = {"processes": number, "sft steps": len(rows[0]), "grpo steps": len(sampled)}
     numbers |= {f"largest difference of {name}": gap for name, gap in gaps.items()}
-    limits = {name: limit if on_gpu else limit / 100 for name, limit in LIMITS.items()}
-    misses = [
-        f"{name} differs by {gap:.2%} from that of one process" for name, gap in gaps.items() if not gap <= limits[name]
-    ]
     if not all(math.isfinite(row[name]) for row in sampled for name in LIMITS):
         misses.append("a loss or gradient of GRPO is no number")
     return Measured(numbers, tuple(misses))
+
+
+def compared(alone: list[dict], together: list[dict], limits: dict[str, float]) -> tuple[dict[str, float], list[str]]:
+    """(the largest difference of each metric of `limits`, a share of it; those that exceed their limit, in words)."""
+    gaps = {name: max(difference(a[name], b[name]) for a, b in zip(alone, together, strict=True)) for name in limits}
+    return gaps, [
+        f"{name} differs by {gap:.2%} from that of one process" for name, gap in gaps.items() if not gap <= limits[name]
+    ]
 
 
 def _launched(setting: Setting, kind: str, changes: dict) -> Path:
