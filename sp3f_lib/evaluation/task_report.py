@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sp3f_lib.evaluation.comparisons import ALL
 from sp3f_lib.evaluation.task_averages import averages
 from sp3f_lib.evaluation.task_tables import SHARES, off_target, pass_table, subset_table, task_table
 from sp3f_lib.evaluation.tasks import Task
@@ -55,7 +56,9 @@ def task_report(tables: dict[str, pd.DataFrame], answers: int) -> str:
         spans = _spans(table, ["average", "tasks", "cells"])
         parts.append(f"Averages, percent, over {table['over'][0]} languages:\n{_text(spans)}")
     if "subsets" in tables:
-        parts.append(f"Parts of tasks, percent:\n{_text(_spans(tables['subsets'], ['task', 'lang', 'subset', 'problems']))}")
+        table = tables["subsets"]
+        table = table[(table["lang"] == ALL) | (table.groupby("task")["lang"].transform("nunique") == 1)]
+        parts.append(f"Parts of tasks, percent:\n{_text(_spans(table, ['task', 'lang', 'subset', 'problems']))}")
     passed = tables["pass_at_k"].pivot(index=["task", "lang"], columns="k", values="mean")
     if len(passed.columns) > 1:
         ordered = passed.loc[[(row.task, row.lang) for row in tables["tasks"].itertuples()]]
@@ -81,7 +84,7 @@ def comparison_report(table: pd.DataFrame) -> str:
         }
         line |= {"points": f"{row['mean']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}]{'*' if significant else ' '}"}
         line |= {"p_holm": f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001"}
-        line |= {"detectable": "" if significant else f"±{row['detectable']:.1f}", "problems": row["problems"]}
+        line |= {"detectable": "" if significant else _beyond(row["detectable"]), "problems": row["problems"]}
         rows.append(line)
     return f"{_DIFFERENCES}\n{_text(pd.DataFrame(rows))}"
 
@@ -106,6 +109,10 @@ def _spans(table: pd.DataFrame, about: list[str]) -> pd.DataFrame:
 
 def _text(table: pd.DataFrame) -> str:
     return table.to_string(index=False)
+
+
+def _beyond(points: float) -> str:
+    return f"±{points:.1f}" if points < 100 else "none"
 
 
 def _percent(share: float) -> str:

@@ -9,7 +9,7 @@ import math
 
 import pandas as pd
 
-from sp3f_lib.evaluation.comparisons import by_language, counted, language_weights
+from sp3f_lib.evaluation.comparisons import ALL, by_language, counted, language_weights
 from sp3f_lib.evaluation.statistics import clustered_mean
 from sp3f_lib.rewards.answers import answers_equal
 
@@ -24,11 +24,11 @@ def task_table(samples: pd.DataFrame, chance: dict[str, float], languages: dict[
     `cut`: share that was cut off; `greedy`: accuracy of the greedy answers, NaN if there are none; `problems`, `answers`;
     `coverage`: the languages that a line is over, and how many the task has.
     """
-    rows = []
+    rows, votes = [], majority_votes(counted(samples))
     for task, lang, part in by_language(counted(samples)):
         row = {"task": task, "lang": lang} | _shares(part)
-        votes = majority_votes(part)
-        row |= _estimate("majority", votes, "majority")
+        of_line = votes[(votes["task"] == task) & ((votes["lang"] == lang) | (lang == ALL))]
+        row |= _estimate("majority", of_line, "majority")
         greedy = samples[samples["greedy"] & (samples["task"] == task) & (samples["lang"].isin(part["lang"].unique()))]
         row |= {
             "chance": chance[task],
@@ -99,7 +99,14 @@ def majority_votes(samples: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["task", "lang", "problem"]
     voted = samples[samples["vote"].notna()]
-    voted = voted.assign(vote=voted.groupby(keys, sort=False)["vote"].transform(_one_form))
+    forms: dict[tuple, dict[str, str]] = {}
+    one_form = []
+    for *problem, vote in zip(*(voted[name].tolist() for name in (*keys, "vote")), strict=True):
+        known = forms.setdefault(tuple(problem), {})
+        if vote not in known:
+            known[vote] = next((form for form in known.values() if _same(vote, form)), vote)
+        one_form.append(known[vote])
+    voted = voted[[*keys, "accuracy"]].assign(vote=one_form)
     ballots = voted.groupby([*keys, "vote"]).agg(count=("accuracy", "size"), right=("accuracy", "max")).reset_index()
     first = ballots["count"] == ballots.groupby(keys)["count"].transform("max")
     majority = ballots[first].groupby(keys)["right"].mean()
@@ -107,12 +114,11 @@ def majority_votes(samples: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"majority": majority.reindex(problems.index).fillna(0.0), "cluster": problems}).reset_index()
 
 
-def _one_form(votes: pd.Series) -> pd.Series:
-    """Equal votes in the form of the first of them; they are in one form of digits and signs already (`answers.normalise`)."""
-    forms: dict[str, str] = {}
-    for vote in votes.unique():
-        forms[vote] = next((form for form in forms.values() if answers_equal(vote, form) or answers_equal(form, vote)), vote)
-    return votes.map(forms)
+def _same(one: str, other: str) -> bool:
+    """Whether our scorer takes two votes for equal; they are in one form of digits and signs already (`answers.normalise`)."""
+    if one.isdecimal() and other.isdecimal():
+        return int(one) == int(other)
+    return answers_equal(one, other) or answers_equal(other, one)
 
 
 def off_target(samples: pd.DataFrame, task: str) -> pd.DataFrame:

@@ -130,13 +130,14 @@ def test_averages_by_hand(samples):
     assert table.accuracy["mean of tasks"] == pytest.approx((10 / 24 + 4 / 12) / 2)
     assert table.accuracy["mean of cells"] == pytest.approx((4 / 12 + 6 / 12 + 4 / 12) / 3)
     assert table.over["mean of cells"] == "t in 2, u in 1" and list(table.cells) == [3, 3]
-    # Half of a task's own error, where the other has none.
-    sure = averages(pd.concat([samples, other.assign(accuracy=1.0)])).set_index("average")
-    alone = averages(samples).set_index("average")
-    for end, sign in (("accuracy_low", -1), ("accuracy_high", 1)):
-        half = sign * (alone[end]["mean of tasks"] - alone.accuracy["mean of tasks"])
-        if 0 < alone[end]["mean of tasks"] < 1:
-            assert sign * (sure[end]["mean of tasks"] - sure.accuracy["mean of tasks"]) == pytest.approx(half / 2)
+    # One task: its own interval. Two independent ones that are alike: 1 / sqrt(2) of its half widths.
+    own = task_table(samples, {"t": 0.25}, {"t": 26}).set_index("lang").loc["all"]
+    alone, twice = (averages(found).set_index("average").loc["mean of tasks"] for found in (
+        samples, pd.concat([samples, samples.assign(task="u")])
+    ))  # fmt: skip
+    for end in ("accuracy_low", "accuracy_high"):
+        assert alone[end] == pytest.approx(own[end])
+        assert abs(twice[end] - twice.accuracy) == pytest.approx(abs(own[end] - own.accuracy) / 2**0.5)
 
 
 def test_languages_weigh_alike_where_one_has_more_problems(samples):
