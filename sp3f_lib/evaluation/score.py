@@ -7,6 +7,7 @@ import pandas as pd
 
 from sp3f_lib.data.schema import problem_id
 from sp3f_lib.evaluation.statistics import clustered_mean
+from sp3f_lib.generation.engines import EVALUATION, generator, sampling_of
 from sp3f_lib.judges.alignment import calculations
 from sp3f_lib.profiles import Profile
 from sp3f_lib.progress import progress_printer
@@ -19,24 +20,22 @@ METRICS = ("accuracy", "fidelity")
 
 
 def evaluate_model(
-    directory: Path,
-    profile: Profile,
-    model_path: str,
-    rows: list[dict],
-    label: str = "evaluate",
-    revision: str | None = None,
+    directory: Path, profile: Profile, model_path: Path | str, rows: list[dict], label: str = "evaluate"
 ) -> None:
     """Writes `samples.parquet`: one scored answer a line (columns: see `score`)."""
-    import torch
+    from sp3f_lib.generation.sampling import greedy_and_sampled
 
-    from sp3f_lib.generation.local import generate, load_model
+    prompts, sampling = [row["input"] for row in rows], sampling_of(profile, EVALUATION)
+    show, made = progress_printer(label, f"answers ({len(rows)} greedy)", directory), 0
 
-    model, tokenizer = load_model(model_path, profile.model.torch_dtype, revision)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
-    prompts = [row["input"] for row in rows]
-    # One seed for all models and training seeds: the same problems, the same random numbers.
-    show = progress_printer(label, f"answers ({len(rows)} greedy)", directory)
-    completions = generate(model, tokenizer, prompts, profile.evaluation, 0, show)
+    def count(new: int) -> None:
+        nonlocal made
+        made += new
+        show(made, len(rows) * (1 + sampling.samples))
+
+    with generator(profile, model_path, section=EVALUATION, progress=count) as generate:
+        # One seed for all models and training seeds: the same problems, the same random numbers.
+        completions = greedy_and_sampled(generate, prompts, sampling, 0)
     samples = [asdict(c) | score(rows[c.prompt], c.text, profile.rewards.threshold) for c in completions]
     with atomic_path(directory / SAMPLES) as temporary:
         pd.DataFrame(samples).to_parquet(temporary, index=False)

@@ -1,18 +1,40 @@
 """The rows of a task: read from a folder or the hub, checked one by one, and asked in the language of the question.
 
-A row is `task`, `lang`, `id` (equal over languages), `cluster` (what questions on one text share), `kind`, `input` (chat messages),
-`options` (texts, none for numbers) and `gold` (a letter for choices). What is wrong in the data is named by file, row and field.
+A row is `task`, `lang`, `id` (equal over languages), `subset` (the part of the task that it is in, or None), `cluster` (what
+questions on one text share), `kind`, `input` (chat messages), `options` (texts, none for numbers) and `gold` (a letter for
+choices). What is wrong in the data is named by file, row and field.
 """
 
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
+
 from sp3f_lib.data.schema import RowError, read_json_lines
 from sp3f_lib.evaluation.choices import LETTERS
 from sp3f_lib.evaluation.tasks import Task
 from sp3f_lib.languages import get_language
+from sp3f_lib.profiles import Profile
 from sp3f_lib.rewards.answers import check_gold
+from sp3f_lib.runs import atomic_path
+
+ROWS = "rows.parquet"
+OTHERS = "the others"
+
+
+def evaluated_languages(profile: Profile) -> tuple[str, ...]:
+    """The languages that the profile wants tasks in."""
+    return profile.evaluation.languages or profile.data.eval_languages or profile.data.languages
+
+
+def languages_asked(profile: Profile, task: Task) -> list[str]:
+    """Those that a task is asked in: what `evaluation.languages` names must be there, of others what the task (and folder) has."""
+    chosen = profile.evaluation
+    if chosen.languages:
+        return list(chosen.languages)
+    return covered(task, evaluated_languages(profile), Path(chosen.folder) if chosen.folder else None)
 
 
 def covered(task: Task, wanted: Iterable[str], folder: Path | None) -> list[str]:
@@ -20,7 +42,7 @@ def covered(task: Task, wanted: Iterable[str], folder: Path | None) -> list[str]
     if folder and not folder.is_dir():
         raise RowError(f"{folder}: there is no such folder")
     there = [code for code in dict.fromkeys(wanted) if code in task.languages]
-    found = [code for code in there if _on_disk(task, code, folder)] if folder else there
+    found = [code for code in there if _on_disk(task, code, task.languages[code], folder)] if folder else there
     if not found:
         place = f" in {folder}" if folder and there else ""
         raise RowError(f"{task.name} has none of {', '.join(wanted)}{place}; it is in {', '.join(task.languages)}")
@@ -28,9 +50,10 @@ def covered(task: Task, wanted: Iterable[str], folder: Path | None) -> list[str]
 
 
 def files_of(task: Task, languages: Sequence[str], folder: Path) -> dict[str, Path]:
-    """The file of each language in a folder, of those that are there."""
-    found = {lang: _on_disk(task, lang, folder) for lang in languages if lang in task.languages}
-    return {lang: path for lang, path in found.items() if path}
+    """The file of each language (variant) in a folder, of those that are there."""
+    configs = [(lang, config) for lang in languages if lang in task.languages for config in task.configs(lang)]
+    found = {config: _on_disk(task, lang, config, folder) for lang, config in configs}
+    return {config: path for config, path in found.items() if path}
 
 
 def task_rows(task: Task, languages: Sequence[str], folder: Path | None, limit: int | None = None) -> list[dict]:
@@ -39,35 +62,51 @@ def task_rows(task: Task, languages: Sequence[str], folder: Path | None, limit: 
     for lang in languages:
         if lang not in task.languages:
             raise RowError(f"{task.name} has no {get_language(lang).name} ({lang}); it is in {', '.join(task.languages)}")
-        where, raw = _read(task, lang, folder)
-        if task.problems and len(raw) != task.problems:
-            raise RowError(f"{where}: {len(raw)} rows instead of {task.problems}; is it cut off, or another split?")
-        rows = [_row(task, lang, number, row, f"{where}, row {number}") for number, row in enumerate(raw)]
-        first: dict[str, int] = {}
-        for number, row in enumerate(rows):
-            if (before := first.setdefault(row["id"], number)) != number:
-                raise RowError(f"{where}, row {number}: {task.id} {row['id']!r} is there already, in row {before}")
-        found += rows[:limit]
+        for config in task.configs(lang):
+            found += _of_config(task, lang, config, folder)[:limit]
     return found
 
 
-def _candidates(task: Task, lang: str) -> list[str]:
+def _of_config(task: Task, lang: str, config: str, folder: Path | None) -> list[dict]:
+    """All rows of a language, or of one of its variants; ids of a variant end with its name, clusters are those of the language."""
+    where, raw = _read(task, lang, config, folder)
+    if task.problems and len(raw) != task.problems:
+        raise RowError(f"{where}: {len(raw)} rows instead of {task.problems}; is it cut off, or another split?")
+    rows = [_row(task, lang, config, number, row, f"{where}, row {number}") for number, row in enumerate(raw)]
+    first: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        if (before := first.setdefault(row["id"], number)) != number:
+            raise RowError(f"{where}, row {number}: {task.id} {row['id']!r} is there already, in row {before}")
+    return rows
+
+
+def write_task_rows(rows: list[dict], path: Path) -> None:
+    """The file of the rows of a task."""
+    with atomic_path(path) as temporary:
+        pa.parquet.write_table(pa.Table.from_pylist(rows), temporary)
+
+
+def read_task_rows(path: Path) -> list[dict]:
+    """What `write_task_rows` wrote."""
+    return pa.parquet.read_table(path).to_pylist()
+
+
+def _candidates(task: Task, lang: str, config: str) -> list[str]:
     """Where a file may lie: in the folder of all tasks, or that of this one."""
-    name = task.files.get(lang, task.file).format(config=task.languages[lang])
+    name = task.files.get(lang, task.file).format(config=config)
     return list(dict.fromkeys([f"{task.name}/{name}", name, Path(name).name]))
 
 
-def _on_disk(task: Task, lang: str, folder: Path) -> Path | None:
-    return next((folder / name for name in _candidates(task, lang) if (folder / name).is_file()), None)
+def _on_disk(task: Task, lang: str, config: str, folder: Path) -> Path | None:
+    return next((folder / name for name in _candidates(task, lang, config) if (folder / name).is_file()), None)
 
 
-def _read(task: Task, lang: str, folder: Path | None) -> tuple[str, list[dict]]:
+def _read(task: Task, lang: str, config: str, folder: Path | None) -> tuple[str, list[dict]]:
     """(where the rows are, the rows as they are)."""
-    config = task.languages[lang]
     if folder is not None:
-        path = _on_disk(task, lang, folder)
+        path = _on_disk(task, lang, config, folder)
         if path is None:
-            raise RowError(f"{folder}: there is no {' or '.join(_candidates(task, lang))} in it")
+            raise RowError(f"{folder}: there is no {' or '.join(_candidates(task, lang, config))} in it")
     elif task.hub is None or lang in task.files:
         raise RowError(f"{task.name} in {get_language(lang).name} is not on the hub: give the folder of its files")
     elif task.hub_file:
@@ -92,8 +131,7 @@ def _read_table(path: Path, columns: tuple[str, ...]) -> list[dict]:
     return rows
 
 
-def _row(task: Task, lang: str, number: int, raw: dict, place: str) -> dict:
-    config = task.languages[lang]
+def _row(task: Task, lang: str, config: str, number: int, raw: dict, place: str) -> dict:
     texts = {name: _text(raw, name, place) for name in task.fields(config)}
     options = _options(task, raw, place)
     gold = _gold(task, raw, options, place)
@@ -101,10 +139,12 @@ def _row(task: Task, lang: str, number: int, raw: dict, place: str) -> dict:
     if options:
         question += "\n\n" + "\n".join(f"{letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
     identity = _text(raw, task.id, place) if task.id else str(number)
+    variant = "" if config == task.languages[lang] else f" {config}"
     return {
         "task": task.name,
         "lang": lang,
-        "id": identity,
+        "id": identity + variant,
+        "subset": _subset(task, number, raw, place),
         "cluster": _text(raw, task.cluster, place) if task.cluster else identity,
         "kind": task.kind,
         "input": [
@@ -114,6 +154,13 @@ def _row(task: Task, lang: str, number: int, raw: dict, place: str) -> dict:
         "options": options,
         "gold": gold,
     }
+
+
+def _subset(task: Task, number: int, raw: dict, place: str) -> str | None:
+    """Which part of the task a row belongs to; None where it has none."""
+    if task.subset:
+        return _text(raw, task.subset, place)
+    return next((name for name, rows in task.subsets.items() if number + 1 in rows), OTHERS) if task.subsets else None
 
 
 def _text(raw: dict, field: str, place: str) -> str:

@@ -34,6 +34,9 @@ class Task(Section):
     about: str = Field(description="what it asks, and where it comes from")
     kind: Literal["number", "latex", "choice"] = Field(description="of answer, and so how it is scored")
     languages: dict[str, str] = Field(min_length=1)
+    variants: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="further `config`s of a language, whose rows are its own too"
+    )
     file: str = Field(description="in the folder: .jsonl, or .tsv with `columns`")
     files: dict[str, str] = Field(default_factory=dict, description="languages whose file has another name")
     hub: str | None = Field(None, description="data set of the hub; null: a folder must be given")
@@ -48,10 +51,14 @@ class Task(Section):
     choices: int | None = Field(None, description="options of every row; null: as many as `options` has fields")
     id: str | None = Field(None, description="field that is equal over languages; null: the number of the row")
     cluster: str | None = Field(None, description="field that questions on one text share, for the intervals")
+    subset: str | None = Field(None, description="field that parts the rows; each part has a line of its own in the tables")
+    subsets: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="in place of it, parts by numbers of rows (from 1); the rest is `the others`"
+    )
     decoding: Literal["sampled", "greedy"] = Field("sampled", description="sampled ones have a greedy answer besides")
-    problems: int | None = Field(None, gt=0, description="rows that a language must have; null: any number")
+    problems: int | None = Field(None, gt=0, description="rows that a language (a variant) must have; null: any number")
 
-    @field_validator("languages")
+    @field_validator("languages", "variants")
     @classmethod
     def _known(cls, languages):
         for code in languages:
@@ -77,6 +84,10 @@ class Task(Section):
     def chance(self) -> float:
         """The accuracy of guessing: 0 where there are no options."""
         return 1 / self.count if self.count else 0.0
+
+    def configs(self, lang: str) -> tuple[str, ...]:
+        """What the files or configurations of a language are called: one, and its variants."""
+        return self.languages[lang], *self.variants.get(lang, ())
 
     def fields(self, config: str) -> tuple[str, ...]:
         """The fields of a row that the question is made of."""

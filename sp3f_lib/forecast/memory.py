@@ -37,6 +37,7 @@ WIDTH = {"float32": 4, "bfloat16": 2}  # bytes of a number
 GPU_SIZES = (16, 24, 32, 40, 48, 80, 96, 141)  # GB, of GPUs that are sold; said where there is none to compare with
 _SHARDED = ("fsdp2", "zero3")
 _TILE = 4096, 32768  # tokens and words of the logits that TRL's head holds at once
+_VLLM_SHARE = 0.9  # vLLM's own gpu_memory_utilization
 _LIBRARIES = 0.9 * GB  # of a process on a CPU, measured: torch, TRL, detectors of languages
 _TILES_ON_CPU = 9  # measured: 8.6 in float32, without the GPU's kernel
 
@@ -97,9 +98,24 @@ def trained_weights(profile: Profile, shape: Shape) -> int:
     return lora_weights(profile, shape) if profile.lora else shape.weights
 
 
-def evaluation_memory(profile: Profile, shape: Shape) -> dict[str, float]:
-    """Components of generating by transformers for the evaluation."""
+def engine_share(engine: dict) -> float:
+    """Of the GPU's memory, what vLLM takes."""
+    return engine.get("gpu_memory_utilization", _VLLM_SHARE)
+
+
+def engine_memory(engine: dict, shape: Shape, width: int, size: float) -> dict[str, float]:
+    """vLLM's share of a GPU of `size` bytes; it holds the weights, or the GPU is too small."""
+    share = engine_share(engine)
+    return {"vLLM": max(share * size, width * shape.weights / engine.get("tensor_parallel_size", 1) / share)}
+
+
+def evaluation_memory(profile: Profile, shape: Shape, size: float) -> dict[str, float]:
+    """Components of generating for the evaluation, on a GPU of `size` bytes."""
     settings, width = profile.evaluation, WIDTH[profile.model.torch_dtype]
+    if settings.generator == "vllm":
+        return engine_memory(settings.engine, shape, width, size)
+    if settings.generator == "server":
+        return {}
     return {
         "weights": width * shape.weights,
         "KV cache": cache_memory(shape, settings.batch_size, 2 * settings.max_new_tokens, width),

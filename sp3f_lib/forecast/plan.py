@@ -194,7 +194,7 @@ def _parts(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Components (training, generation) on a GPU with so much memory; `longest`: tokens of the longest row of SFT, if known."""
     if stage == "evaluate":
-        return {}, evaluation_memory(profile, shape)
+        return {}, evaluation_memory(profile, shape, memory)
     section = getattr(profile, stage)
     rows, (prompt, answer) = section.get(_BATCH[0], 8), _lengths(section, stage)
     answer = min(answer, longest) if stage == "sft" and longest else answer

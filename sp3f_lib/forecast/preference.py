@@ -17,6 +17,7 @@ from sp3f_lib.forecast.memory import (
     GPU_SIZES,
     WIDTH,
     cache_memory,
+    engine_memory,
     libraries,
     smallest_gpu,
     trained_weights,
@@ -30,7 +31,6 @@ from sp3f_lib.methods.named import Work
 from sp3f_lib.profiles import Profile
 
 _LOGITS = 2**28  # numbers: generation/scoring.py's bound
-_VLLM_SHARE = 0.9  # vLLM's own gpu_memory_utilization
 
 
 def preference_plan(
@@ -90,9 +90,7 @@ def _not_counted(profile: Profile, name: str) -> list[str]:
 def _generation(profile: Profile, shape: Shape, size: float) -> dict[str, float]:
     methods, width = profile.methods, WIDTH[profile.model.torch_dtype]
     if methods.generator == "vllm":
-        share = methods.engine.get("gpu_memory_utilization", _VLLM_SHARE)
-        weights = width * shape.weights / methods.engine.get("tensor_parallel_size", 1)
-        return {"vLLM": max(share * size, weights / share)}  # the share holds the weights, or the GPU is too small
+        return engine_memory(methods.engine, shape, width, size)
     if methods.generator == "server":
         return {}
     tokens = 2 * max(methods.max_new_tokens, methods.translation_tokens)

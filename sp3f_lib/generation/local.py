@@ -1,10 +1,8 @@
-"""Sampling from a model directory or hub id with transformers, in batches sorted by length, the same for the same seed."""
+"""Models and tokenizers of a directory or hub id, loaded by transformers and checked; what an answer is, and what ends it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sp3f_lib.generation.decode import quick_sampling
-from sp3f_lib.profiles.sections import Evaluation
 
 
 @dataclass(frozen=True)
@@ -58,44 +56,6 @@ def load_tokenizer(path: str, revision: str | None = None):
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def generate(
-    model,
-    tokenizer,
-    prompts: list[list[dict]],
-    evaluation: Evaluation,
-    seed: int,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Completion]:
-    """`evaluation.samples` sampled completions and one greedy one for each chat prompt, in prompt order."""
-    import torch
-    from transformers import GenerationConfig
-
-    ids = [tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=True)["input_ids"] for p in prompts]
-    ends = end_ids(model, tokenizer)
-    jobs = [(number, sample) for number in range(len(prompts)) for sample in range(-1, evaluation.samples)]
-    # Longest first, greedy apart from sampled: little padding, and a batch too large fails at once rather than at the end.
-    jobs.sort(key=lambda job: (job[1] >= 0, -len(ids[job[0]]), job))
-    common = {"max_new_tokens": evaluation.max_new_tokens, "pad_token_id": tokenizer.pad_token_id, "eos_token_id": ends}
-    sampled = GenerationConfig(do_sample=True, temperature=evaluation.temperature, top_p=evaluation.top_p, top_k=0, **common)
-    greedy = GenerationConfig(do_sample=False, **common)
-    torch.manual_seed(seed)
-    model.eval()
-    completions, size, start = [], evaluation.batch_size, 0
-    while start < len(jobs):
-        batch = [job for job in jobs[start : start + size] if (job[1] < 0) == (jobs[start][1] < 0)]
-        inputs = tokenizer.pad({"input_ids": [ids[number] for number, _ in batch]}, return_tensors="pt").to(model.device)
-        with torch.inference_mode():
-            out = model.generate(**inputs, generation_config=greedy if batch[0][1] < 0 else sampled)
-        for (number, sample), row in zip(batch, out[:, inputs["input_ids"].shape[1] :].tolist(), strict=True):
-            length = next((k + 1 for k, token in enumerate(row) if token in ends), None)
-            kept = row[: length or len(row)]
-            text = tokenizer.decode(kept, skip_special_tokens=True).strip()
-            completions.append(Completion(number, max(sample, 0), sample < 0, text, len(kept), length is not None))
-        start += len(batch)
-        progress(start, len(jobs))
-    return sorted(completions, key=lambda c: (c.prompt, not c.greedy, c.sample))
 
 
 def end_ids(model, tokenizer) -> list[int]:

@@ -9,7 +9,7 @@ generation settings), as in the authors' code; `stop` is a text for replies betw
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sp3f_lib.generation.local import Completion, end_ids
@@ -40,13 +40,27 @@ LIDR = Sampling(repetition_penalty=1.1, max_new_tokens=2400)
 TRANSLATION = Sampling(max_new_tokens=2400)
 
 
-def local_generator(model, tokenizer) -> Generate:
-    """A generator that runs `model` here."""
-    return partial(complete, model, tokenizer)
+def local_generator(model, tokenizer, progress: Callable[[int], None] = lambda made: None) -> Generate:
+    """A generator that runs `model` here; `progress` is told how many answers each batch has made."""
+    return partial(complete, model, tokenizer, progress=progress)
+
+
+def greedy_and_sampled(generate: Generate, prompts: list[list[dict]], sampling: Sampling, seed: int) -> list[Completion]:
+    """A greedy answer to each prompt, and `sampling.samples` sampled ones (0: none), in the order of the prompts, greedy first."""
+    greedy = generate(prompts, replace(sampling, samples=1, temperature=0.0, top_p=1.0), seed)
+    sampled = generate(prompts, sampling, seed) if sampling.samples else []
+    return sorted(greedy + sampled, key=lambda c: (c.prompt, not c.greedy, c.sample))
 
 
 def complete(
-    model, tokenizer, prompts: list[list[dict]], sampling: Sampling, seed: int, prefill: str = "", stop: str | None = None
+    model,
+    tokenizer,
+    prompts: list[list[dict]],
+    sampling: Sampling,
+    seed: int,
+    prefill: str = "",
+    stop: str | None = None,
+    progress: Callable[[int], None] = lambda made: None,
 ) -> list[Completion]:
     """`sampling.samples` completions of each chat prompt whose reply begins with `prefill`; the same seed, the same completions.
 
@@ -83,6 +97,7 @@ def complete(
         for (number, sample), row in zip(batch, out[:, inputs["input_ids"].shape[1] :].tolist(), strict=True):
             text, length, finished = _read(tokenizer, row, ends, config.pad_token_id, stop)
             completions.append(Completion(number, sample, sampling.temperature == 0, text, length, finished))
+        progress(len(batch))
     model.train(was_training)
     return sorted(completions, key=lambda c: (c.prompt, c.sample))
 

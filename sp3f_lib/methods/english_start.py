@@ -17,10 +17,10 @@ from sp3f_lib.data.parallel import prompts_from_rows
 from sp3f_lib.data.schema import problem_id, read_rows
 from sp3f_lib.data.splits import splits
 from sp3f_lib.evaluation.score import score
-from sp3f_lib.generation.engines import generation_settings, generator
+from sp3f_lib.generation.engines import SAMPLED, generation_settings, generator, sampling_of
 from sp3f_lib.generation.parts import read_parts
 from sp3f_lib.methods.named import Named, Work
-from sp3f_lib.methods.shared import GENERATION_CODE, PAIRS, SAMPLED, check_shared, progress_of, sampling_of
+from sp3f_lib.methods.shared import GENERATION_CODE, PAIRS, check_shared, progress_of
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.runs import StageError
 from sp3f_lib.stages import make_stage

@@ -15,21 +15,19 @@ from pathlib import Path
 import pandas as pd
 
 from sp3f_lib.data.pairs import export_pairs
-from sp3f_lib.generation.engines import generation_settings, generator, which_model
+from sp3f_lib.generation.engines import SAMPLED, generation_settings, generator, sampling_of, which_model
 from sp3f_lib.generation.parts import read_parts
 from sp3f_lib.methods.icr_scoring import make_scores, makes_alone
 from sp3f_lib.methods.named import Given, Named, Work
 from sp3f_lib.methods.shared import (
     GENERATION_CODE,
     PAIRS,
-    SAMPLED,
     check_shared,
     count_prompts,
     languages_of,
     load,
     progress_of,
     prompts,
-    sampling_of,
 )
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.stages import label, make_stage

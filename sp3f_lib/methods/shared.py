@@ -6,13 +6,13 @@ from pathlib import Path
 from sp3f_lib.data.parallel import ParallelPrompt, load_prompts, prompts_from_rows, read_prompts, save_prompts
 from sp3f_lib.data.schema import read_rows
 from sp3f_lib.data.splits import splits
+from sp3f_lib.generation.engines import check_engine
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.progress import progress_printer
 from sp3f_lib.runs import write_text
 from sp3f_lib.stages import label, make_stage
 
 PAIRS = "pairs.jsonl"
-SAMPLED = ("samples", "temperature", "top_p", "max_new_tokens")  # fields of section `methods` that decide what is sampled
 GENERATION_CODE = ("generation/local.py", "generation/sampling.py", "generation/parts.py", "generation/decode.py")
 
 
@@ -52,13 +52,6 @@ def load(source: Path) -> tuple[list[ParallelPrompt], tuple[str, ...]]:
     return found, tuple(found[0].messages)
 
 
-def sampling_of(profile: Profile):
-    """How section `methods` samples, as a `Sampling`."""
-    from sp3f_lib.generation.sampling import Sampling
-
-    return Sampling(**profile.methods.model_dump(include={*SAMPLED, "batch_size"}))
-
-
 def progress_of(profile: Profile, what: str, directory: Path):
     """A progress function that counts the parts of the stage in `directory`."""
     return progress_printer(label(profile, what), "parts", directory)
@@ -66,17 +59,12 @@ def progress_of(profile: Profile, what: str, directory: Path):
 
 def check_shared(profile: Profile) -> None:
     """What would stop either method: no English, prompts that cannot be read, a generator that is not there."""
-    methods, languages = profile.methods, languages_of(profile)
+    languages = languages_of(profile)
     if "en" not in languages:
         raise ProfileError(
             f"data.languages: both methods start from English; add en to [{', '.join(languages)}] (or to data.rl_languages)"
         )
-    parallel, launch = methods.engine.get("tensor_parallel_size", 1), profile.launch
-    if methods.generator == "vllm" and launch.accelerate != "single" and parallel > launch.processes // launch.machines:
-        raise ProfileError(
-            f"methods.engine.tensor_parallel_size is {parallel}, but a machine has {launch.processes // launch.machines} processes "
-            "(launch), one for each GPU; make it no larger"
-        )
+    check_engine(profile)
 
 
 def check_prompts(profile: Profile) -> None:

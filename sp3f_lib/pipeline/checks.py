@@ -1,16 +1,17 @@
 """What would stop a model, found before hours of training the models that come first."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sp3f_lib.endpoint.client import check_before_training
-from sp3f_lib.generation.engines import check_generator
+from sp3f_lib.generation.engines import EVALUATION, check_generator
 from sp3f_lib.lab.shipped import OURS, RECIPE, SMOLLM2
 from sp3f_lib.methods.models import apply_changes, before, find, is_model, named_by
 from sp3f_lib.methods.named import Named
 from sp3f_lib.methods.shared import check_prompts
 from sp3f_lib.pipeline.trainings import KINDS
 from sp3f_lib.profiles import Profile, ProfileError
-from sp3f_lib.runs import MANIFEST, StageError
+from sp3f_lib.runs import MANIFEST, NotFinished, StageError, finished_only, only_looking
 from sp3f_lib.stages import RUNS
 from sp3f_lib.training.checks import check_machine, check_settings
 
@@ -54,7 +55,18 @@ def _check_sampling(profile: Profile, entry: Named) -> None:
         return
     check_prompts(profile)
     if not _is_there(profile, named_by(profile, entry.start)):
-        check_generator(profile.methods.generator)  # else its first stage does, and finished ones need none
+        check_generator(profile)  # else its first stage does, and finished ones need none
+
+
+def check_answerer(profile: Profile, finished: Callable[[], object]) -> None:
+    """Whether somebody is there to answer for the evaluation, before anything is made; not if `finished` finds everything."""
+    if only_looking() or profile.evaluation.generator == "transformers":
+        return
+    try:
+        with finished_only():
+            finished()
+    except NotFinished:
+        check_generator(profile, EVALUATION)
 
 
 def _why(profile: Profile, entry, other: str) -> str:

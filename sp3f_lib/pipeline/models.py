@@ -11,13 +11,13 @@ from pathlib import Path
 from sp3f_lib.data.schema import read_rows
 from sp3f_lib.data.splits import splits
 from sp3f_lib.evaluation.score import SAMPLES, evaluate_model
-from sp3f_lib.generation.engines import free_gpu
+from sp3f_lib.generation.engines import EVALUATION, SAMPLED, free_gpu, generation_settings
 from sp3f_lib.lab.shipped import CARD, RECIPE, SHIPPED, SMOLLM2, shipped_base
 from sp3f_lib.machine import set_up
 from sp3f_lib.methods.models import apply_changes, asked, changed, find, is_model, named_by
 from sp3f_lib.methods.named import Given
 from sp3f_lib.pipeline.card import add_card
-from sp3f_lib.pipeline.checks import check_model, check_profile, check_section, check_wanted
+from sp3f_lib.pipeline.checks import check_answerer, check_model, check_profile, check_section, check_wanted
 from sp3f_lib.pipeline.trainings import KINDS, code_of, settings_of, where_trained
 from sp3f_lib.profiles import Profile, ProfileError
 from sp3f_lib.runs import only_looking
@@ -34,6 +34,7 @@ _SMOLLM2_CODE = ("base/smollm2.py", "generation/local.py", "generation/sampling.
 _SCORING_CODE = (
     "evaluation/score.py",
     "generation/local.py",
+    "generation/sampling.py",
     "generation/decode.py",
     "judges/alignment.py",
     "rewards",
@@ -95,21 +96,16 @@ def rows_of(profile: Profile, name: str) -> Path:
 def evaluation(profile: Profile, name: str) -> Path:
     """The scored answers of one model on the evaluation split."""
     find(name)
+    check_answerer(profile, lambda: evaluation(profile, name))
     rows, path = data(profile) / "eval.parquet", model(profile, name)
 
     def work(directory: Path) -> None:
-        revision = profile.model.revision if str(path) == profile.model.path else None
-        set_up(profile.threads)
-        evaluate_model(directory, profile, str(path), read_rows(rows), label(profile, f"evaluate {name}"), revision)
+        evaluate_model(directory, profile, path, read_rows(rows), label(profile, f"evaluate {name}"))
         if (section := find(name).entry.section) is not None:
             changed = where_trained(apply_changes(profile, name), section, path)
             add_card(Path(path).parent, changed, name, rows_of(profile, name), directory)
 
-    settings = {
-        "evaluation": profile.evaluation.sampling(),
-        "threshold": profile.rewards.threshold,
-        "threads": profile.threads,
-    }
+    settings = generation_settings(profile, path, *SAMPLED, section=EVALUATION) | {"threshold": profile.rewards.threshold}
     inputs = {"rows": rows, "model": path}
     return make_stage(profile, f"evaluation-{name}-{profile.regime}", work, settings, inputs, _SCORING_CODE, (SAMPLES,))
 

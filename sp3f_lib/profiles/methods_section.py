@@ -1,24 +1,14 @@
 """The sections of ICR and LIDR, `methods` and `self_translation`: starts, prompts, sampling, and who samples."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from sp3f_lib.profiles.generator_section import Generator
 from sp3f_lib.profiles.section import Section
 
 
-class Server(Section):
-    """An OpenAI-compatible server that samples for ICR and LIDR (LLM_API_URL, LLM_API_KEY); `model`: its name there."""
-
-    model: str | None = Field(None, description="default: the path of the policy, which a wrong server refuses")
-    vllm: bool = Field(True, description="it takes vLLM's extensions: token ids, repetition penalty")
-    concurrency: int = Field(64, gt=0)
-    timeout_seconds: float = Field(1800.0, gt=0)
-    max_retries: int = Field(20, ge=0)
-    retry_seconds: float = Field(3600.0, gt=0, description="all tries of one request together")
-
-
-class Methods(Section):
+class Methods(Generator):
     """The preference methods, ICR and LIDR: what they start from, on which prompts, how they sample and score.
 
     `start` is the policy that the first iteration begins with, `reference` the model below the line of ICR's reward in every
@@ -46,9 +36,6 @@ class Methods(Section):
     translation_tokens: int = Field(2400, gt=0, description="of a translation")
     batch_size: int = Field(16, gt=0, description="responses that are generated at once")
     scoring_batch_size: int = Field(8, gt=0, description="responses that are scored at once")
-    generator: Literal["transformers", "vllm", "server"] = Field("transformers", description="who samples")
-    server: Server = Server()
-    engine: dict[str, Any] = Field(default_factory=dict, description="of vLLM's LLM, such as {gpu_memory_utilization: 0.5}")
 
     def upper_bound(self, iteration: int) -> float | None:
         """ICR's bound on chosen responses in an iteration (from 1)."""

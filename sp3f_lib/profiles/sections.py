@@ -1,7 +1,7 @@
 """The sections of a profile: what each may hold, checked field by field; a misspelt name is refused with the nearest known one.
 
-Three have a file of their own: the judge (judge_section.py), the preference methods (methods_section.py), translation
-(translate_section.py).
+Some have a file of their own: the judge (judge_section.py), the preference methods (methods_section.py), translation
+(translate_section.py); what `methods` and `evaluation` share (who generates) is in generator_section.py.
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from sp3f_lib.languages import get_language
+from sp3f_lib.profiles.generator_section import Generator
 from sp3f_lib.profiles.section import FOLDER, Section, nearest
 
 
@@ -174,7 +175,7 @@ class Tracking(Section):
     samples_every: int = Field(10, ge=0, description="steps of GRPO between written completions; 0 for never")
 
 
-class Evaluation(Section):
+class Evaluation(Generator):
     """Sampling of the evaluation: `samples` per problem at `temperature` and `top_p`, and one greedy answer; and tasks beside the
     evaluation split (docs/evaluation.md)."""
 
@@ -196,10 +197,6 @@ class Evaluation(Section):
         for code in codes or ():
             get_language(code)
         return codes
-
-    def sampling(self) -> dict:
-        """What decides the answers to given prompts."""
-        return self.model_dump(include={"samples", "temperature", "top_p", "max_new_tokens", "batch_size"})
 
 
 class Launch(Section):

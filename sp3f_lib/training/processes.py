@@ -27,6 +27,7 @@ from pathlib import Path
 from sp3f_lib.display import shown
 from sp3f_lib.machine import CHILD, end_with_parent
 from sp3f_lib.profiles import Profile, load_profile, save_profile
+from sp3f_lib.profiles.section import FOLDER
 from sp3f_lib.runs import StageError, Stopped, write_text
 
 STOP = ".stop"  # a file in the stage's folder: the training ends after the step at hand
@@ -69,7 +70,8 @@ def launch(directory: Path, profile: Profile, job: dict, module: str) -> None:
     """
     for path in directory.glob(f"{_ERROR}*"):
         path.unlink()
-    profile_path = save_profile(profile, directory / "profile.yaml")
+    # In a folder of this name a profile may be called as a shipped one is (profile.py).
+    profile_path = save_profile(profile, directory / FOLDER.name / "profile.yaml")
     job = job | {"address": socket.gethostname(), "profile": str(profile_path), "module": module}
     write_text(directory / _JOB, json.dumps(job))
     command = launch_command(profile, job["section"], directory / _JOB, module)

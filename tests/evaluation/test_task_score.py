@@ -10,7 +10,7 @@ from sp3f_lib.evaluation.task_score import other_language, score_answer
 from sp3f_lib.rewards.answers import is_correct
 
 ROW = {
-    "task": "t", "lang": "de", "id": "7", "cluster": "p1", "kind": "choice", "gold": "B",
+    "task": "t", "lang": "de", "id": "7", "subset": None, "cluster": "p1", "kind": "choice", "gold": "B",
     "options": ["Weniger Lärm", "Mehr Tempo", "Wegen Regen", "Beides"],
 }  # fmt: skip
 GERMAN = "Im Text steht, dass der neue Zug schneller fährt als der alte. "

@@ -7,8 +7,17 @@ import pandas as pd
 import pytest
 
 from sp3f_lib.evaluation.statistics import clustered_mean
-from sp3f_lib.evaluation.task_report import task_report
-from sp3f_lib.evaluation.task_tables import counted, majority_votes, off_target, pass_at_k, pass_table, task_table
+from sp3f_lib.evaluation.task_averages import averages
+from sp3f_lib.evaluation.task_report import task_report, task_tables, write_tables
+from sp3f_lib.evaluation.task_tables import (
+    counted,
+    majority_votes,
+    off_target,
+    pass_at_k,
+    pass_table,
+    subset_table,
+    task_table,
+)
 from sp3f_lib.evaluation.tasks import load_task
 
 # task, lang, problem, cluster, votes of the samples (gold B), other languages
@@ -28,6 +37,7 @@ def samples() -> pd.DataFrame:
     for task, lang, problem, cluster, votes, others in PROBLEMS:
         for sample, (vote, other) in enumerate(zip(votes, others, strict=True)):
             row = {"task": task, "lang": lang, "problem": problem, "cluster": cluster, "sample": sample, "greedy": False}
+            row |= {"subset": "easy" if problem == "1" else "hard"}
             row |= {"vote": None if vote == "-" else vote, "how": "nothing" if vote == "-" else "letter", "other": other}
             row |= {"accuracy": float(vote == "B"), "authors": 1.0, "fidelity": float(other is None), "two_class": 0.0}
             rows.append(row | {"tokens": 10 * (sample + 1), "finished": sample < 3})
@@ -94,10 +104,65 @@ def test_the_off_target_matrix_has_rows_that_sum_to_one(samples):
     assert matrix.loc["en", "de"] == pytest.approx(1 / 12)
 
 
+def test_equal_answers_are_one_ballot_however_they_are_written(samples):
+    rows = samples[~samples.greedy & (samples.problem == "1") & (samples.lang == "de")]
+    for votes, accuracy, majority in (
+        (["0.5", "1/2", "3", "3"], [1.0, 1.0, 0.0, 0.0], 0.5),  # a tie
+        (["0.5", "1/2", r"\frac12", "3"], [1.0, 1.0, 1.0, 0.0], 1.0),
+        (["7", "0.5", "1/2", "x"], [1.0, 0.0, 0.0, 0.0], 0.0),  # wrong ones too
+        ([r"\sqrt{4}", "2", "3", "3.0"], [0.0, 0.0, 1.0, 1.0], 0.5),
+        (["x+1", "1+x", "y", None], [1.0, 1.0, 0.0, 0.0], 1.0),
+    ):
+        found = majority_votes(rows.assign(vote=votes, accuracy=accuracy))
+        assert found.majority.tolist() == [majority], votes
+
+
+def test_parts_of_a_task(samples):
+    table = subset_table(samples).set_index(["lang", "subset"])
+    assert table.accuracy["de", "easy"] == 2 / 4 and table.accuracy["de", "hard"] == pytest.approx(2 / 8)
+    assert table.accuracy["all", "hard"] == pytest.approx(4 / 16) and table.problems["all", "hard"] == 2
+    assert subset_table(samples.assign(subset=None)).empty
+
+
+def test_averages_by_hand(samples):
+    other = samples[samples.lang == "de"].assign(task="u", cluster=lambda part: "u" + part.problem)
+    table = averages(pd.concat([samples, other])).set_index("average")
+    assert table.accuracy["mean of tasks"] == pytest.approx((10 / 24 + 4 / 12) / 2)
+    assert table.accuracy["mean of cells"] == pytest.approx((4 / 12 + 6 / 12 + 4 / 12) / 3)
+    assert table.over["mean of cells"] == "t in 2, u in 1" and list(table.cells) == [3, 3]
+    # One task: its own interval. Two independent ones that are alike: 1 / sqrt(2) of its half widths.
+    own = task_table(samples, {"t": 0.25}, {"t": 26}).set_index("lang").loc["all"]
+    alone, twice = (averages(found).set_index("average").loc["mean of tasks"] for found in (
+        samples, pd.concat([samples, samples.assign(task="u")])
+    ))  # fmt: skip
+    for end in ("accuracy_low", "accuracy_high"):
+        assert alone[end] == pytest.approx(own[end])
+        assert abs(twice[end] - twice.accuracy) == pytest.approx(abs(own[end] - own.accuracy) / 2**0.5)
+
+
+def test_languages_weigh_alike_where_one_has_more_problems(samples):
+    twice = samples[samples.lang == "de"].assign(problem=lambda part: part.problem + " zh-tw")
+    table = task_table(pd.concat([samples, twice]), {"t": 0.25}, {"t": 26}).set_index("lang")
+    assert table.accuracy["all"] == pytest.approx((4 / 12 + 6 / 12) / 2) and table.problems["de"] == 6
+
+
+def test_the_tables_are_files_with_the_same_numbers(samples, tmp_path):
+    tables = task_tables(samples.assign(task="belebele"), [load_task("belebele")])
+    write_tables(tables, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "languages_found.csv", "pass_at_k.csv", "subsets.csv", "tasks.csv",
+    ]  # fmt: skip
+    found = pd.read_csv(tmp_path / "tasks.csv")
+    assert found.accuracy.tolist() == pytest.approx(tables["tasks"].accuracy.tolist(), rel=1e-5)
+    matrix = pd.read_csv(tmp_path / "languages_found.csv", keep_default_na=False)
+    assert matrix.groupby("asked").share.sum().tolist() == pytest.approx([1, 1], abs=1e-5)
+
+
 def test_what_is_printed(samples):
     tasks = [load_task("belebele"), load_task("mgsm")]
     both = pd.concat([samples.assign(task="belebele"), samples[samples.lang == "de"].assign(task="mgsm")])
-    lines = [line.split() for line in task_report(both, tasks).splitlines()]
+    tables = task_tables(both, tasks)
+    lines = [line.split() for line in task_report(tables, len(both)).splitlines()]
     table = [line for line in lines if line[:1] in (["belebele"], ["mgsm"]) and "of" in line[-2:-1]]
     assert [line[:3] for line in table] == [
         ["belebele", "de", "33.3"], ["belebele", "en", "50.0"], ["belebele", "all", "41.7"], ["mgsm", "de", "33.3"],

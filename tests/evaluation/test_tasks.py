@@ -133,11 +133,24 @@ def test_languages_that_a_task_or_folder_does_not_have(tmp_path):
 
 
 def test_a_column_of_each_language_and_golds_of_latex(tmp_path):
-    rows = [{"en": f"What is {k}?", "zh-cn": f"{k} 是什么？", "answer": r"\sqrt{51}"} for k in range(99)]
+    texts = {"en": "What is {}?", "zh-cn": "{} 是什么？", "zh-tw": "{} 是什麼？"}
+    rows = [{lang: text.format(k) for lang, text in texts.items()} | {"answer": r"\sqrt{51}"} for k in range(99)]
     (tmp_path / "mt_math100.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     found = task_rows(load_task("mt_math100"), ["en", "zh"], tmp_path)
     assert found[0]["input"][1]["content"] == "What is 0?" and found[99]["input"][1]["content"] == "0 是什么？"
     assert found[0]["gold"] == r"\sqrt{51}" and found[0]["id"] == found[99]["id"] and found[0]["options"] == []
+    # Both kinds of Chinese are the language's rows, and one cluster.
+    assert found[198]["input"][1]["content"] == "0 是什麼？" and [row["lang"] for row in found].count("zh") == 2 * 99
+    assert found[198]["id"] == "0 zh-tw" and found[198]["cluster"] == found[99]["cluster"] == "0"
+
+
+def test_parts_of_a_task_by_numbers_of_rows_or_by_a_field(tmp_path, shared_data):
+    rows = task_rows(load_task("mgsm"), ["en", "sw"], shared_data)
+    wrong = [row for row in rows if row["subset"] == "English is wrong"]
+    assert len(wrong) == 2 * 22 and len(rows) == 2 * 250 and {row["id"] for row in wrong} >= {"2", "12", "241"}
+    rows = task_rows(load_task("global_mmlu_lite"), ["en"], shared_data)
+    assert [sum(row["subset"] == name for row in rows) for name in ("CS", "CA")] == [200, 200]
+    assert task_rows(own(tmp_path, [ROW]), ["en"], tmp_path)[0]["subset"] is None
 
 
 @pytest.mark.parametrize("name, languages, rows, clusters", [

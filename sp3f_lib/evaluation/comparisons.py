@@ -1,0 +1,76 @@
+"""Whether one model is better than another on the same problems: one way, and one table, for all comparisons within problems.
+
+    compare(samples, "sp3f", ["rlvr", "sft"])      scored answers with a column `method`, and `seed` where there are several
+
+A problem's gap is the mean over its answers by the one model minus that by the other. Problems on one text, and one problem in
+several languages, are a cluster: intervals draw clusters anew (bootstrap), and the standard error is the cluster-robust one, as
+statsmodels has it for a regression on a constant. Of several seeds, these are drawn too, the same for all problems. Claims about a
+method, whose unit are seeds, are `seeds.differences`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from sp3f_lib.evaluation.statistics import clustered_difference
+
+ALL = "all"
+VALUES = ("accuracy", "fidelity")
+COLUMNS = ("task", "lang", "one", "other", "value", "mean", "low", "high", "p", "p_holm", "detectable", "problems", "seeds")
+
+
+def compare(samples: pd.DataFrame, one: str, others: Sequence[str], values: Sequence[str] = VALUES) -> pd.DataFrame:
+    """A line for each task, language (and all of them), other method and value, with `COLUMNS`; differences in points.
+
+    `low`, `high`: 95 % bootstrap interval. `p`: two-sided, t with the number of clusters minus one degrees of freedom. `p_holm`:
+    corrected for the languages of a task; the line of all languages is one test by itself. `detectable`: the smallest true
+    difference that a test at 5 % would find in 80 % of such runs: what "no difference" can be said to exclude.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    rows: list[dict] = []
+    for task, lang, part in by_language(counted(samples)):
+        for other in others:
+            gaps = paired_gaps(part, one, other, values)
+            for value in values:
+                if gaps.empty:
+                    raise ValueError(f"{task}, {lang}: {one} and {other} have no problem in common")
+                found = clustered_difference(gaps[value], gaps["cluster"], gaps["seed"], weights=language_weights(gaps))
+                about = {"task": task, "lang": lang, "one": one, "other": other, "value": value}
+                points = {name: 100 * found[name] for name in ("mean", "low", "high", "detectable")}
+                rows.append(about | found | points | {"p_holm": found["p"]})
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    for _, family in table[table["lang"] != ALL].groupby(["task", "other", "value"], sort=False):
+        table.loc[family.index, "p_holm"] = multipletests(family["p"], method="holm")[1]
+    return table
+
+
+def counted(samples: pd.DataFrame) -> pd.DataFrame:
+    """The sampled answers, and of tasks without any the greedy ones."""
+    has_sampled = (~samples["greedy"]).groupby(samples["task"]).transform("any")
+    return samples[~samples["greedy"] | ~has_sampled]
+
+
+def by_language(samples: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """(task, language, answers), then (task, all, answers) where it has several languages; task by task."""
+    for task, of_task in samples.groupby("task", sort=False):
+        for lang, part in of_task.groupby("lang", sort=False):
+            yield task, lang, part
+        if of_task["lang"].nunique() > 1:
+            yield task, ALL, of_task
+
+
+def language_weights(lines: pd.DataFrame) -> pd.Series | None:
+    """What each of `lines` counts if languages count alike; None where they do by themselves."""
+    sizes = lines.groupby("lang")["lang"].transform("size")
+    return None if sizes.nunique() == 1 else 1 / sizes
+
+
+def paired_gaps(samples: pd.DataFrame, one: str, other: str, values: Sequence[str]) -> pd.DataFrame:
+    """A line a problem, language and seed that both methods answered: its `cluster`, and the gap of each value (shares)."""
+    samples = samples if "seed" in samples else samples.assign(seed=0)
+    keys = ["lang", "problem", "seed"]
+    means = {name: samples[samples["method"] == name].groupby(keys)[list(values)].mean() for name in (one, other)}
+    clusters = samples.groupby(keys)["cluster"].first()
+    gaps = (means[one] - means[other]).dropna()
+    return gaps.join(clusters).reset_index()

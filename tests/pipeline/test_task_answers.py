@@ -1,0 +1,143 @@
+"""The work of several processes, of another count of samples, and of a server that fails: the same answers, and none made twice."""
+
+import json
+import random
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import yaml
+
+from sp3f_lib.evaluation.tasks import load_task
+from sp3f_lib.generation.engines import answering_processes
+from sp3f_lib.generation.local import load_model
+from sp3f_lib.pipeline import task_answers
+from sp3f_lib.pipeline.tasks import rows_of_task
+from sp3f_lib.profiles import load_profile
+from sp3f_lib.runs import StageError
+from sp3f_lib.training import processes
+
+from ..generation.completion_server import CompletionServer
+
+TWO = {"launch.accelerate": "ddp", "launch.processes": 2}
+QUICK = {
+    "evaluation.generator": "server", "evaluation.server.max_retries": 8, "evaluation.server.retry_seconds": 20,
+}  # fmt: skip
+
+
+@pytest.fixture
+def about(folder, tiny_families):
+    """`about(changes)`: (profile with a tiny model, task of 5 questions in 2 languages, its rows). The profile is a shipped one."""
+    tiny = tiny_families["qwen2"]
+    tiny.policy.save_pretrained(folder / "model")
+    tiny.tokenizer.save_pretrained(folder / "model")
+    task = {
+        "about": "sums", "kind": "number", "languages": {"en": "en", "sw": "sw"}, "file": "{config}.jsonl", "gold": "right",
+        "question": "{text}",
+    }  # fmt: skip
+    (folder / "sums.yaml").write_text(yaml.safe_dump(task))
+    for lang in ("en", "sw"):
+        lines = [json.dumps({"text": f"{lang}: 1 + {k}?", "right": k + 1}) for k in range(5)]
+        (folder / f"{lang}.jsonl").write_text("\n".join(lines))
+
+    def about(changes: dict):
+        common = {
+            "evaluation.max_new_tokens": 5,
+            "evaluation.samples": 3,
+            "evaluation.languages": ["en", "sw"],
+            "threads": 1,
+        }
+        profile = load_profile("lab", common | {"evaluation.folder": str(folder)} | changes, model="model")
+        task = load_task(str(folder / "sums.yaml"))
+        return profile, task, rows_of_task(profile, task)
+
+    return about
+
+
+def answers(profile, task, rows) -> pd.DataFrame:
+    return pd.read_parquet(task_answers.task_answers(profile, "base", task, rows))
+
+
+@pytest.fixture
+def launched(monkeypatch, folder):
+    """What `accelerate launch` does, the workers one after the other: (commands, how many blocks are there after each worker)."""
+    commands, made = [], []
+
+    def run_here(command, **_):
+        commands.append(command)
+        for rank in range(2):
+            for name in ("RANK", "LOCAL_RANK"):
+                monkeypatch.setenv(name, str(rank))
+            assert processes._work_on(command[-1:], task_answers._job) == 0
+            made.append(len(list(folder.glob("runs/lab/answers-*/*/blocks/part-*"))))
+        return subprocess.Popen(["true"], stdin=subprocess.PIPE)
+
+    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(Popen=run_here, PIPE=subprocess.PIPE))
+    return commands, made
+
+
+def test_processes_that_share_answer_as_one_does(about, launched, folder):
+    commands, made = launched
+    alone = answers(*about({}))
+    assert len(alone) == 2 * 5 * (1 + 3) and not commands
+    (folder / "runs").rename(folder / "alone")
+    pd.testing.assert_frame_equal(answers(*about(TWO)), alone)
+    assert made == [4, 8] and commands[0][-3:-1] == ["-m", "sp3f_lib.pipeline.task_answers"]
+    # More samples: only those are dealt out, and evenly.
+    more = answers(*about(TWO | {"evaluation.samples": 5}))
+    assert made[2:] == [8 + 8 + 2, 8 + 8 + 4]  # links to the first 8 stand in the folder of the second stage
+    pd.testing.assert_frame_equal(more[more["sample"] < 3].reset_index(drop=True), alone)
+    # Fewer: nothing is made at all.
+    fewer = answers(*about(TWO | {"evaluation.samples": 1}))
+    assert len(commands) == 2 and len(fewer) == 2 * 5 * 2
+    pd.testing.assert_frame_equal(fewer, alone[alone["sample"] < 1].reset_index(drop=True))
+
+
+@pytest.mark.parametrize(
+    "changes, count",
+    [
+        ({}, 1),
+        (TWO, 2),
+        (TWO | {"evaluation.generator": "server"}, 1),
+        (
+            {"launch.accelerate": "fsdp2", "launch.processes": 16, "launch.machines": 2, "evaluation.generator": "vllm",
+             "evaluation.engine": {"tensor_parallel_size": 3}}, 4,
+        ),
+    ],
+)  # fmt: skip
+def test_how_many_processes_answer(changes, count):
+    assert answering_processes(load_profile("lab", changes)) == count
+
+
+def test_a_server_that_fails_for_a_fifth_changes_no_number_and_one_that_breaks_down_is_asked_for_the_rest(
+    about, monkeypatch
+):
+    server = CompletionServer(*load_model("model"))
+    monkeypatch.setenv("LLM_API_URL", server.url)
+    monkeypatch.setenv("LLM_API_KEY", "k")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    try:
+        calm = answers(*about(QUICK))
+        assert len(server.requests) == 40
+        Path("runs").rename("calm")
+        dice = random.Random(0)
+        server.refuse = lambda _: (500, "{}", {}) if dice.random() < 0.2 else None
+        faulty = answers(*about(QUICK))
+        assert len(server.requests) > 40 + 40
+        pd.testing.assert_frame_equal(faulty, calm)
+        Path("runs").rename("faulty")
+        # It breaks down after 20 answers, for good: no answer is an empty one, and what is there stays.
+        server.requests.clear()
+        server.refuse = lambda _: (401, "{}", {}) if len(server.requests) > 22 else None
+        with pytest.raises(StageError, match="the same command goes on"):
+            answers(*about(QUICK))
+        there = len(list(Path("runs/lab").glob("answers-*/*/blocks/part-*")))
+        assert 0 < there < 8
+        server.requests.clear()
+        server.refuse = lambda _: None
+        pd.testing.assert_frame_equal(answers(*about(QUICK)), calm)
+        assert len(server.requests) == 40 - 5 * there
+    finally:
+        server.close()
