@@ -359,3 +359,31 @@ def test_a_decimal_without_a_leading_zero_is_read():
 
 def test_an_answer_written_the_german_way_arrives():
     assert agreement(r"1200 + 34 = 1234 \boxed{1234}", r"1200 + 34 = 1234 \boxed{1.234}") == 1.0
+
+
+# ---- what a real model wrote (SmolLM2 on GSM8K, LOG.md), and the judge does not follow
+
+ONE_WAY = "She sold 60*1.50=<<60*1.50=90>>90 boxes on Sunday.\nThe total is 60+90=<<60+90=150>>150 boxes.\n#### 150"
+UNITS = (
+    "If each acre produces 5 tons of grapes per year, then her ten-acre farm produces 10*5=<<10*5=50>>50 tons of grapes per year.\n"
+    "If each ton of grapes makes 2 barrels of wine, then 50 tons makes 2*50=<<50*2=100>>100 barrels of wine per year.\n"
+    "#### 100"
+)
+
+
+@pytest.mark.xfail(strict=True, reason="known limit: it knows one way, that of the reference")
+def test_a_right_first_step_by_another_way_beats_a_wrong_one():
+    right = "50% * 60 = 30\n30 * 100 = 300\n300 - 30 = 200\n4 * 12 = 48\nTanika's final answer is within \\boxed{48}."
+    wrong = "60 * 3 = 180\n(180 - 60) = 96\n60 + 50 = 110\n50 + 1 = 51\nSo the answer is \\boxed{51}."
+    assert prefer(right, wrong, ONE_WAY) == 1
+
+
+@pytest.mark.xfail(strict=True, reason="known limit: a unit within a calculation hides it")
+def test_a_right_solution_with_units_and_without_a_box_beats_one_that_says_nothing():
+    right = (
+        "Josie grows grapes on her 10-acre farm.  Each acre produces 5 tons of grapes per year.  So, 10 acres of grapes produce "
+        "10 * 5 tons = 50 tons of grapes per year.  So, 10 acres of grapes produce 50 * 2 barrels of wine.  Therefore, Josie "
+        "produces 50 * 2 barrels of wine per year.  So, 50 * 2 = 100 barrels of wine are produced by Josie's farm.\n\nThe answer is 100."
+    )
+    nothing = "To solve this problem, we need to determine the number of barrels of wine that Josie produces per year."
+    assert prefer(right, nothing, UNITS) == 1
