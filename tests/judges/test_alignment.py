@@ -383,7 +383,8 @@ def test_a_right_solution_with_units_and_without_a_box_beats_one_that_says_nothi
     right = (
         "Josie grows grapes on her 10-acre farm.  Each acre produces 5 tons of grapes per year.  So, 10 acres of grapes produce "
         "10 * 5 tons = 50 tons of grapes per year.  So, 10 acres of grapes produce 50 * 2 barrels of wine.  Therefore, Josie "
-        "produces 50 * 2 barrels of wine per year.  So, 50 * 2 = 100 barrels of wine are produced by Josie's farm.\n\nThe answer is 100."
+        "produces 50 * 2 barrels of wine per year.  So, 50 * 2 = 100 barrels of wine are produced by Josie's farm."
+        "\n\nThe answer is 100."
     )
     nothing = "To solve this problem, we need to determine the number of barrels of wine that Josie produces per year."
     assert prefer(right, nothing, UNITS) == 1
