@@ -60,7 +60,7 @@ def run_task(model, task: str, folder: Path | None, asked: Shots) -> tuple[pd.Da
         made = pd.DataFrame([_item(name, sample, metrics) for sample in samples])
         too_long = sum(_is_too_long(model, sample) for sample in samples)
         beside = {"n": found["n-samples"][name]["effective"], "shots": found["n-shot"].get(name, 0), "too_long": too_long}
-        scores += [_score(name, metric, found["results"][name], made) | beside for metric in metrics]
+        scores += [score_of(name, metric, found["results"][name], made) | beside for metric in metrics]
         items.append(made)
     return pd.DataFrame(scores), pd.concat(items, ignore_index=True)
 
@@ -72,7 +72,8 @@ def _item(task: str, sample: dict, metrics: list[str]) -> dict:
     }
 
 
-def _score(task: str, metric: str, results: dict, items: pd.DataFrame) -> dict:
+def score_of(task: str, metric: str, results: dict, items: pd.DataFrame) -> dict:
+    """The row of one metric: `results` are the package's (`acc,none`, `acc_stderr,none`), `items` have the metric and `cluster`."""
     key = next(key for key in results if key.split(",")[0] == metric)
     stderr = results.get(key.replace(metric, f"{metric}_stderr", 1), np.nan)
     undefined = int(items[metric].isna().sum())

@@ -16,6 +16,7 @@ from sp3f_lib.runs import atomic_path
 from sp3f_lib.stages import RUNS, label, make_stage
 
 SCORES, ITEMS = "scores.csv", "items.parquet"
+_BESIDE = ("difference", "detectable")
 _CODE = ("evaluation/harness.py", "evaluation/harness_tasks.py")
 _HEAD = """Scores by lm_eval {version}, percent, with its standard error and [95 % intervals, clustered by passage where there
 are any]. acc_norm is per character of an option, not to be compared over languages; n: items, of these undefined: without a
@@ -134,12 +135,16 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
     lines = []
     for row in table.to_dict("records"):
         line = {"model": row["model"], "task": row["task"], "metric": row["metric"]}
-        line["score"] = (
-            f"{100 * row['value']:.1f} ± {100 * row['stderr']:.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-        )
+        interval = f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+        score = f"{100 * row['value']:.1f} ± {100 * row['stderr']:.1f} {interval}"
+        line["score"] = "-" if pd.isna(row["value"]) else score
         if "difference" in table:
             span = f"{100 * row['difference']:+.1f} [{100 * row['d_low']:+.1f}, {100 * row['d_high']:+.1f}]"
-            line["difference"] = "" if pd.isna(row["difference"]) else span
-            line["detectable"] = "" if pd.isna(row["difference"]) else f"{100 * row['d_detectable']:.1f}"
+            known = not pd.isna(row["difference"])
+            line |= (
+                {"difference": span, "detectable": f"{100 * row['d_detectable']:.1f}"}
+                if known
+                else dict.fromkeys(_BESIDE, "")
+            )
         lines.append(line | {name: row[name] for name in ("n", "shots", "undefined", "too_long", "data")})
     return pd.DataFrame(lines)
