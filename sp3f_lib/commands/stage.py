@@ -4,11 +4,10 @@ import os
 
 from sp3f_lib.display import shown
 from sp3f_lib.machine import CHILD, end_with_parent
+from sp3f_lib.pipeline.workers import DONE
 from sp3f_lib.profiles import Profile
 from sp3f_lib.stages import RUNS
 from sp3f_lib.training.checks import check_started_once
-
-DONE = "finished: "
 
 
 def run(stage: str, profile: Profile, name: str | None = None):

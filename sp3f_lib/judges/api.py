@@ -19,8 +19,8 @@ from collections import Counter, deque
 
 from sp3f_lib.endpoint.client import check_libraries
 from sp3f_lib.endpoint.transport import RequestError, Transport
-from sp3f_lib.judges.asks import messages
 from sp3f_lib.judges.base import Asked, BudgetError, JudgeError
+from sp3f_lib.judges.face import messages
 from sp3f_lib.judges.ledger import Entry, Ledger
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.judges.spend import Budget, longest_reply

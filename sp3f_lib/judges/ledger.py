@@ -9,7 +9,7 @@ paid for.
     ledger.export("verdicts.parquet")
 
 The key is a hash of all that decides a reply: model, endpoint kind, prompt version and level, question, reference, the
-responses in their order (two, one, or a whole group: asks.py), sampling, and the number of the sample.
+responses in their order (two, one, or a whole group: asks.py, face.py), sampling, and the number of the sample.
 
 What was asked is kept as that hash only: the texts are in the pairs file or in the run's `samples/`, and would make the file many
 times as large.
@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 
 from sp3f_lib.endpoint import store
 from sp3f_lib.endpoint.store import FAILED, Store
-from sp3f_lib.judges.asks import read, texts, version
 from sp3f_lib.judges.base import Asked, JudgeError
+from sp3f_lib.judges.face import KINDS, read, texts, version
 from sp3f_lib.runs import atomic_path
 
 # What a call came to. All but the last are answers: paid for and final.
@@ -118,10 +118,10 @@ class Ledger(Store[Entry]):
     def mean_tokens(self, judge: str, schedule: str = "balanced") -> tuple[float, float] | None:
         """Mean tokens (in, out) of an answered call of `judge` in this kind of schedule, or None if there is none yet.
 
-        Pairs, responses alone and groups are of different length, and counted apart.
+        Pairs, responses alone, groups, and what evaluations ask (face.py) are of different length, and counted apart.
         """
-        kinds = [f"{kind}-%" for kind in ("score", "listwise")]
-        where, given = "judge = ? AND tokens_in > 0 AND prompt NOT LIKE ? AND prompt NOT LIKE ?", kinds
+        kinds = [f"{kind}-%" for kind in ("score", "listwise", *KINDS)]
+        where, given = "judge = ? AND tokens_in > 0" + " AND prompt NOT LIKE ?" * len(kinds), kinds
         if (kind := f"{schedule}-%") in kinds:
             where, given = "judge = ? AND tokens_in > 0 AND prompt LIKE ?", [kind]
         return self.means(("tokens_in", "tokens_out"), where, (judge, *given))

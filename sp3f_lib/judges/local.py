@@ -12,8 +12,8 @@ import json
 import time
 from pathlib import Path
 
-from sp3f_lib.judges.asks import messages
 from sp3f_lib.judges.base import Asked, JudgeError
+from sp3f_lib.judges.face import messages
 from sp3f_lib.judges.ledger import AT_STEP, Entry, Ledger
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.profiles.judge_section import Judge as Settings

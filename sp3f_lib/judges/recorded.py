@@ -10,8 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from sp3f_lib.judges.asks import read, said, version, version_of
+from sp3f_lib.judges.asks import version_of
 from sp3f_lib.judges.base import Asked, JudgeError, Lineup, Pair, Single, Verdict
+from sp3f_lib.judges.face import read, said, version
 from sp3f_lib.judges.ledger import Entry, Ledger, request_key
 from sp3f_lib.profiles.judge_section import Judge as Settings
 

@@ -12,12 +12,11 @@ from pathlib import Path
 from sp3f_lib.display import shown
 from sp3f_lib.methods.models import find
 from sp3f_lib.pipeline.models import STAGES
-from sp3f_lib.pipeline.workers import ENDED, Worker, can_be_kept
+from sp3f_lib.pipeline.workers import DONE, ENDED, Worker, can_be_kept
 from sp3f_lib.profiles import Profile, save_profile
 from sp3f_lib.runs import StageError, content_hash, finished_only
 from sp3f_lib.stages import RUNS, label
 
-DONE = "finished: "  # what a stage's last line begins with; then its directory
 _KEPT_LINES = 30
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from sp3f_lib.machine import CHILD, WORKER
 from sp3f_lib.profiles import Profile
 
+DONE = "finished: "  # what a stage's last line begins with; then its directory
 ENDED = "stage ended: "  # then the exit status
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sp3f_lib.audits.icr import ALL, OTHERS
 from sp3f_lib.languages import LANGUAGES
-from sp3f_lib.plots.theme import METHOD_COLOURS, METHOD_NAMES, WIDTH, apply_theme
+from sp3f_lib.plots.theme import FAMILIES, METHOD_COLOURS, METHOD_NAMES, WIDTH, apply_theme
 
 # Name, colour (Okabe and Ito) and marker. `pi0` is the published model before ICR, not a reward.
 REWARDS = {
@@ -31,8 +31,6 @@ TRUTH_NAMES = {
     "good": "the correct one in the language",
 }
 ENGLISH, OTHER = "English", "other languages"
-# Families of models; `icr_2` is iteration 2 of icr.
-FAMILIES = {"dpo": "#000000", "icr": "#0072B2", "lidr": "#D55E00"}
 PUBLISHED_NAMES = {"pi0": r"DPO ($\pi^0$)", "M0": "Instruct ($M_0$)", "M1": "LIDR 1", "M2": "LIDR 2"}
 PUBLISHED_COLOURS = {"pi0": FAMILIES["dpo"], "M0": FAMILIES["dpo"], "M1": FAMILIES["lidr"], "M2": FAMILIES["lidr"]}
 
@@ -126,12 +124,14 @@ def plot_results(table: pd.DataFrame, published: pd.DataFrame | None = None, tit
     figure, axes = plt.subplots(1, len(widths), figsize=(sum(widths), 4.2), width_ratios=widths, layout="constrained")
     for axis, metric in zip(axes, ("accuracy", "fidelity"), strict=False):
         rows = table[table.metric == metric].assign(value=lambda t: 100 * t["mean"], ends=_ends)
-        _draw_models(axis, rows, "method", {method: model_name(method) for method in methods}, model_colour)
+        _draw_models(axis, rows, "method", {method: METHOD_NAMES[method] for method in methods}, METHOD_COLOURS.__getitem__)
         axis.set(ylabel=f"{metric} (%)", ylim=(-4, 104))
         axis.set_title(f"This repository: {metric}\n95 % intervals over problems", fontsize="medium")
     if published is not None:
-        models = {model: PUBLISHED_NAMES.get(model, model_name(model)) for model in published.model.unique()}
-        _draw_models(axes[2], published, "model", models, lambda model: PUBLISHED_COLOURS.get(model) or model_colour(model))
+        models = {model: PUBLISHED_NAMES.get(model) or METHOD_NAMES[model] for model in published.model.unique()}
+        _draw_models(
+            axes[2], published, "model", models, lambda model: PUBLISHED_COLOURS.get(model) or METHOD_COLOURS[model]
+        )
         axes[2].set(ylabel="published (%)", ylim=(0, 1.1 * published.value.max()))
         axes[2].set_title(f"Published: {title}\n(no n, no interval)", fontsize="medium")
     first = table[table.metric == "accuracy"]
@@ -146,19 +146,6 @@ def plot_results(table: pd.DataFrame, published: pd.DataFrame | None = None, tit
     ]
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
-
-
-def model_name(method: str) -> str:
-    """Such as "ICR 2" for `icr_2`, "SFT" for `sft`; others as the theme names them."""
-    family, _, rest = method.partition("_")
-    if method in METHOD_NAMES or family not in FAMILIES:
-        return METHOD_NAMES[method]
-    return f"{family.upper()} {rest.replace('_', ' ')}".strip()
-
-
-def model_colour(method: str) -> str:
-    """The colour of the method, or of its family; grey for others."""
-    return (METHOD_COLOURS | FAMILIES).get(method) or FAMILIES.get(method.partition("_")[0], "#7f7f7f")
 
 
 def language_label(lang: str) -> str:

@@ -40,13 +40,13 @@ def pareto_table(samples: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def save_pareto(samples: pd.DataFrame, folder: Path) -> Path:
-    """Draws the picture of what there is so far, the published one beside it; returns the PNG's path."""
+def save_pareto(samples: pd.DataFrame, folder: Path, pdf: bool = True) -> Path:
+    """Draws the picture of what there is so far, the published one beside it; returns the PNG's path. `pdf`: see `save_figure`."""
     import matplotlib.pyplot as plt
 
     points = pareto_table(samples)
     figure = plot_pareto(points, pd.read_csv(PUBLISHED / "sp3f_figure1.csv"))
-    path = save_figure(figure, points, "pareto", folder)
+    path = save_figure(figure, points, "pareto", folder, pdf)
     plt.close(figure)
     return path
 

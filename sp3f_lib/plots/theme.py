@@ -9,6 +9,9 @@ from sp3f_lib.methods.sp3f import TERMS
 
 PUBLISHED = Path(__file__).parents[2] / "figures" / "published"
 
+# Families of models; `icr_2` is iteration 2 of icr.
+FAMILIES = {"dpo": "#000000", "icr": "#0072B2", "lidr": "#D55E00"}
+
 
 class _OfModels(dict):
     """What a model looks like; one that is not listed gets a look made from its name, the same in every figure."""
@@ -25,12 +28,21 @@ def _pick(some: tuple[str, ...]) -> Callable[[str], str]:
     return lambda model: some[sum(map(ord, model)) % len(some)]
 
 
+def _colour(model: str) -> str:
+    """That of its family, else one made from its name."""
+    others = ("#0072B2", "#332288", "#882255", "#44AA99", "#999933", "#AA4499", "#661100")
+    return FAMILIES.get(model.partition("_")[0]) or _pick(others)(model)
+
+
 def _name(model: str) -> str:
     """The name of a model that is not listed: an arm by the terms of its reward, others as they are written.
 
-    >>> _name("terms_aw"), _name("my_arm")
-    ('Reward: accuracy + win rate', 'my arm')
+    >>> _name("terms_aw"), _name("my_arm"), _name("icr_m_1"), _name("dpo")
+    ('Reward: accuracy + win rate', 'my arm', 'ICR m 1', 'DPO')
     """
+    family, _, rest = model.partition("_")
+    if family in FAMILIES:
+        return f"{family.upper()} {rest.replace('_', ' ')}".strip()
     letters = model.removeprefix("terms_")
     if letters != model and set(letters) <= set(TERMS):
         return "Reward: " + " + ".join(TERMS[letter].replace("_", " ") for letter in letters)
@@ -56,7 +68,7 @@ METHOD_COLOURS = _OfModels({
     "opsd": "#0072B2",
     "rlvr_opsd": "#999933",
     "self_translate_sft": "#661100",
-}, _pick(("#0072B2", "#332288", "#882255", "#44AA99", "#999933", "#AA4499", "#661100")))  # fmt: skip
+}, _colour)  # fmt: skip
 METHOD_NAMES = _OfModels({
     "base": "Base",
     "sft": "SFT",
@@ -105,14 +117,15 @@ def apply_theme() -> None:
     matplotlib.rcParams.update({"figure.dpi": 110, "savefig.dpi": 200, "savefig.bbox": "tight", "pdf.fonttype": 42})
 
 
-def save_figure(figure, table, name: str, folder: Path) -> Path:
+def save_figure(figure, table, name: str, folder: Path, pdf: bool = True) -> Path:
     """Writes `name`.pdf, .png and .csv (the table that the figure is drawn from); returns the PNG's path.
 
-    The files carry no date, so equal results make equal files.
+    The files carry no date, so equal results make equal files. Without `pdf`: half the time, for one that is drawn again.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
-    figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+    if pdf:
+        figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
     figure.savefig(folder / f"{name}.png", metadata={"Software": None})
     return folder / f"{name}.png"

@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from sp3f_lib.profiles.section import Section
+from sp3f_lib.profiles.asking_section import Asking
 
 
-class Judge(Section):
+class Judge(Asking):
     """The judge: its name, what it is shown beside the question, how it is asked about a group, and what a response gets for it.
 
     Most schedules compare pairs. `listwise` ranks the whole group in one call, `score` gives each response 0 to 10, and `agreement`
@@ -15,8 +15,7 @@ class Judge(Section):
     number of permutations of `listwise`. `accuracy` to `missing` make a noisy judge of the embedded one: judges/noise.py. From
     `model` on, the fields are those of judges that ask a language model (`api`, `local`). `temperature: null` and
     `max_tokens: null` send none, for models that accept only their own; `extra` is sent as it stands. `torch_dtype` is that of a
-    judge whose weights are loaded here. `reference_model` to `system` are those of the judge `implicit`. The fields after `system`
-    say how to ask, not what: see `measurement`.
+    judge whose weights are loaded here. `reference_model` to `system` are those of the judge `implicit`.
     """
 
     name: Literal["alignment", "api", "local", "implicit"] = Field(
@@ -50,18 +49,6 @@ class Judge(Section):
     length_penalty: float = Field(0.0, ge=0, description="nats a character")
     system: bool = Field(True, description="the English instruction stands before the question, as in rows made here")
     overlap: int = Field(1, gt=0, description="parts of a step's completions, each judged while the next is generated")
-    concurrency: int = Field(32, gt=0, description="requests at once")
-    requests_per_minute: float | None = Field(None, gt=0, description="null: no limit")
-    tokens_per_minute: float | None = Field(None, gt=0, description="null: no limit")
-    timeout_seconds: float = Field(120.0, gt=0, description="of one try")
-    max_retries: int = Field(5, ge=0, description="of one request")
-    retry_seconds: float = Field(300.0, gt=0, description="all tries of one request together")
-    failure_limit: float = Field(0.2, gt=0, le=1, description="share of the last `failure_window` requests")
-    failure_window: int = Field(200, gt=0)
-    patience_seconds: float = Field(900.0, ge=0, description="how long to wait for a failing endpoint before stopping")
-    max_usd: float | None = Field(None, gt=0, description="hard cap of one run")
-    max_calls: int | None = Field(None, gt=0, description="hard cap of one run")
-    price: tuple[float, float] | None = Field(None, description="USD per million tokens in and out; default: the table")
     ledger: str = Field("runs/verdicts.sqlite", description="where every reply is kept")
     offline: bool = Field(False, description="only what the ledger holds; never asks")
     batch_size: int = Field(16, gt=0, description="of the judges `local` and `implicit`")
@@ -108,11 +95,5 @@ class Judge(Section):
         return self
 
     def measurement(self) -> dict[str, Any]:
-        """The fields that decide verdicts. The others may change within a run: caps are raised, limits are lowered."""
-        return {name: value for name, value in self.model_dump().items() if name not in _HOW_TO_ASK}
-
-
-_HOW_TO_ASK = {
-    "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds", "max_retries", "retry_seconds", "failure_limit",
-    "failure_window", "patience_seconds", "max_usd", "max_calls", "price", "ledger", "offline", "batch_size",
-}  # fmt: skip
+        """The fields that decide verdicts."""
+        return self.model_dump(exclude={*Asking.model_fields, "offline", "batch_size"})

@@ -35,7 +35,8 @@ def _is_section(annotation) -> bool:
 
 def _table(prefix: str, section: type[BaseModel], wanted=lambda name, field: True) -> str:
     lines = ["| field | type | default | meaning |", "| --- | --- | --- | --- |"]
-    for name, field in section.model_fields.items():
+    shared = set(section.model_fields) - set(section.__annotations__)  # with other sections: what is its own stands first
+    for name, field in sorted(section.model_fields.items(), key=lambda item: item[0] in shared):
         if name in TRL_SECTIONS or not wanted(name, field):
             continue
         if _is_section(field.annotation):

@@ -4,14 +4,13 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from sp3f_lib.profiles.section import Section
+from sp3f_lib.profiles.asking_section import Asking
 
 
-class Translate(Section):
+class Translate(Asking):
     """Training data for other languages (`sp3f translate`): who translates, in which words he is asked, what is kept.
 
-    `name` is `api` (an endpoint: LLM_API_URL, LLM_API_KEY), or `local` and `vllm` (a model in this process). Fields from
-    `concurrency` on say how to ask, as the judge's do; they decide no text.
+    `name` is `api` (an endpoint: LLM_API_URL, LLM_API_KEY), or `local` and `vllm` (a model in this process).
     """
 
     name: Literal["api", "local", "vllm"] = Field("api", description="an endpoint, or a model here by transformers or vLLM")
@@ -36,18 +35,8 @@ class Translate(Section):
     )
     torch_dtype: Literal["float32", "bfloat16"] = Field("float32", description="of a model here")
     batch_size: int = Field(16, gt=0, description="of a model here")
-    concurrency: int = Field(32, gt=0, description="requests at once")
-    requests_per_minute: float | None = Field(None, gt=0, description="null: no limit")
-    tokens_per_minute: float | None = Field(None, gt=0, description="null: no limit")
     timeout_seconds: float = Field(300.0, gt=0, description="of one try")
-    max_retries: int = Field(5, ge=0, description="of one request")
     retry_seconds: float = Field(900.0, gt=0, description="all tries of one request together")
-    failure_limit: float = Field(0.2, gt=0, le=1, description="share of the last `failure_window` requests")
-    failure_window: int = Field(200, gt=0)
-    patience_seconds: float = Field(900.0, ge=0, description="how long to wait for a failing endpoint before stopping")
-    max_usd: float | None = Field(None, gt=0, description="hard cap of one folder of rows")
-    max_calls: int | None = Field(None, gt=0, description="hard cap of one folder of rows")
-    price: tuple[float, float] | None = Field(None, description="USD per million tokens in and out; default: the table")
     ledger: str = Field("runs/translations.sqlite", description="where every reply is kept")
 
     @model_validator(mode="after")

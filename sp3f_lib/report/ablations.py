@@ -33,8 +33,9 @@ class Evidence:
     def cells(self, question: str) -> pd.DataFrame:
         """The lines of a question's models: ours if each was run over `ENOUGH` seeds, else the committed ones.
 
-        Committed models of fewer seeds are left out, and all of them where that leaves less than half of the question: questions
-        share some models, which do not answer each of them.
+        The lines of a setting are from one kind of processor, where equal seeds make pairs. Committed models of fewer seeds are
+        left out, and all of them where that leaves less than half of the question: questions share some models, which do not answer
+        each of them.
         """
         ours, models = self._of(question, self.ours), len({cell.key for cell in QUESTIONS[question].cells})
         runs = ours.groupby(["regime", "method"]).seed.nunique() if len(ours) else pd.Series(dtype=int)
@@ -42,7 +43,7 @@ class Evidence:
             return ours
         committed = self._of(question, self.committed)
         if len(committed):
-            committed = committed[committed.groupby(["regime", "method"]).seed.transform("nunique") >= ENOUGH]
+            committed = _of_one_processor(committed, ENOUGH)
         known = committed.groupby(["regime", "method"]).ngroups if len(committed) else 0
         return committed if 2 * known >= models else committed.head(0)
 
@@ -112,7 +113,7 @@ class Evidence:
         """Accuracy in training against tokens and judge's replies, from the committed curves of `who`."""
         curves = self._of("who", self._curves)
         if len(curves):
-            curves = curves[curves.groupby("method").seed.transform("nunique") >= min(ENOUGH, curves.seed.nunique())]
+            curves = _of_one_processor(curves, min(ENOUGH, curves.seed.nunique()))
         if curves.empty:
             return "Nobody has run this yet: sp3f ablations who --seeds 0-4"
         figure = plots.plot_cost(curves, "cold", [name for name in _AT_EQUAL_COST if name in set(curves.method)])
@@ -144,6 +145,15 @@ def _start(evidence: Evidence, cells: pd.DataFrame):
 
 
 _DRAWINGS: dict[str, Callable] = {"accuracy": _accuracy, "start": _start}
+
+
+def _of_one_processor(table: pd.DataFrame, least: int) -> pd.DataFrame:
+    """The models of at least so many seeds, and in each setting those of the processor that ran the most of them."""
+    seeds = table.groupby(["regime", "processor", "method"]).seed.transform("nunique")
+    table = table[seeds >= least]
+    models = table.groupby(["regime", "processor"]).method.nunique()
+    chosen = models.groupby("regime").idxmax()
+    return table[pd.MultiIndex.from_frame(table[["regime", "processor"]]).isin(list(chosen))]
 
 
 def _read(path: Path) -> pd.DataFrame:

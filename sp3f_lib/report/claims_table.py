@@ -83,10 +83,10 @@ CLAIMS = (
 
 
 def read_committed(folder: Path = FIGURES) -> pd.DataFrame:
-    """The lines of all committed tables, with columns `table` and `command`: models are compared within a table alone, for each
-    was made on one kind of processor."""
+    """The lines of all committed tables, with columns `table` (file and processor) and `command`: models are compared within one
+    `table` alone, for on another kind of processor equal seeds make no pairs."""
     parts = [
-        pd.read_csv(folder / name).assign(table=name, command=command)
+        pd.read_csv(folder / name).assign(table=lambda lines, name=name: f"{name}, " + lines.processor, command=command)
         for name, command in TABLES.items()
         if (folder / name).is_file()
     ]

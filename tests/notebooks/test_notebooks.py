@@ -27,6 +27,7 @@ SIZES = {
     # Each reward and iteration is one more training and evaluation. The toy's answers are too much alike for the controls.
     "07_icr": {"other_rewards": False, "iterations": 1},
     "08_lidr": {"controls": False},
+    "09_head_to_head": {"models": ["base", "sft", "sp3f", "icr_1", "lidr_1"], "limit": 2},
 }
 
 
@@ -65,12 +66,14 @@ def test_the_figures_and_their_tables_are_there(folder):
         *(drawn | {"ablation_cost"} if drawn else ()),
         "claims",
         "pareto",
+        "figure1",
         "differences",
         "sft_loss",
         "fidelity_confusion",
         *(f"judge_{n}" for n in ("accuracy", "bias", "attacks", "ways", "ways_simulated", "simulation")),
         *(f"icr_{n}" for n in ("accuracy", "alpha", "results")),
         *(f"lidr_{n}" for n in ("agreement", "answers", "failures", "results")),
+        *(f"head_to_head_{n}" for n in ("accuracy", "fidelity", "outcomes")),
         *(f"{n}_{r}" for n in ("rl_curves", "languages", "sft_languages") for r in ("warm", "cold")),
     }
     assert names == wanted

@@ -6,7 +6,7 @@ import pytest
 from sp3f_lib.audits.icr import ALL, DECIDED, EQUAL
 from sp3f_lib.audits.lidr import EVERY, OWN, TRANSLATED
 from sp3f_lib.plots import icr, lidr
-from sp3f_lib.plots.theme import PUBLISHED, save_figure
+from sp3f_lib.plots.theme import METHOD_COLOURS, METHOD_NAMES, PUBLISHED, save_figure
 
 
 def drawn(axis):
@@ -95,10 +95,10 @@ def test_published_results_leave_out_models_of_which_only_the_mean_is_published(
 
 
 def test_names_and_colours_of_models():
-    assert [icr.model_name(m) for m in ("sft", "icr_2", "lidr", "lidr_content", "dpo", "mine_1")] == [
+    assert [METHOD_NAMES[m] for m in ("sft", "icr_2", "lidr", "lidr_content", "dpo", "mine_1")] == [
         *("SFT", "ICR 2", "LIDR", "LIDR content", "DPO", "mine 1")
     ]
-    assert icr.model_colour("icr_1") == icr.model_colour("icr_2") != icr.model_colour("lidr_1")
+    assert METHOD_COLOURS["icr_1"] == METHOD_COLOURS["icr_2"] != METHOD_COLOURS["lidr_1"]
 
 
 def test_agreement_beside_the_published_one():

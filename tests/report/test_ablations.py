@@ -8,13 +8,21 @@ from sp3f_lib.pipeline.questions import QUESTIONS
 from sp3f_lib.report.ablations import Evidence
 from sp3f_lib.report.answers.ablations import ablations
 
+HERE = "A processor"
+
 
 def results(question: str, seeds: int, shift: float = 0.0) -> pd.DataFrame:
     """Results of every model of a question; later models are better."""
     return pd.DataFrame(
         [
-            {"regime": cell.key[0], "method": cell.key[1], "seed": seed, "fidelity": 1.0, "unsolved": 0.8}
-            | {"accuracy": shift + place / 40 + seed / 400, "generated_tokens": 1e5, "judge_calls": 10.0, "seconds": 60.0}
+            {"regime": cell.key[0], "method": cell.key[1], "seed": seed, "processor": HERE, "fidelity": 1.0}
+            | {
+                "accuracy": shift + place / 40 + seed / 400,
+                "generated_tokens": 1e5,
+                "judge_calls": 10.0,
+                "seconds": 60.0,
+                "unsolved": 0.8,
+            }
             for place, cell in enumerate(QUESTIONS[question].cells)
             for seed in range(seeds)
         ]
@@ -37,6 +45,20 @@ def test_a_question_is_drawn_from_ours_only_where_all_its_models_have_enough_see
         assert found.accuracy.min() == 0 and found.seed.nunique() == 5
 
 
+def test_models_of_a_setting_are_from_one_kind_of_processor(committed):
+    table = pd.read_csv(committed / CELLS)
+    fewer = table[(table.regime == "cold") & (table.method != "sp3f")].assign(accuracy=0.9, processor="Another")
+    more = table[table.regime == "2 and 3 steps"].assign(processor="Another")
+    rest = table[table.regime != "2 and 3 steps"]
+    pd.concat([fewer, rest, more]).to_csv(committed / CELLS, index=False)
+    evidence = Evidence(pd.DataFrame(), committed)
+    assert set(evidence.cells("privilege").processor) == {HERE} and evidence.cells("privilege").accuracy.max() < 0.9
+    assert evidence.cells("start").groupby("regime").processor.unique().str[0].value_counts().to_dict() == {
+        HERE: 4,
+        "Another": 1,
+    }
+
+
 def test_figures_are_written_with_their_tables(committed, tmp_path):
     evidence, folder = Evidence(pd.DataFrame(), committed), tmp_path / "figures"
     for question in ("privilege", "accuracy", "start"):
@@ -56,7 +78,7 @@ def test_what_nobody_has_run_is_said(committed, tmp_path):
 def test_costs_in_training_come_from_the_committed_curves(committed, tmp_path):
     rows = [
         {"regime": "cold", "method": name, "seed": seed, "step": step, "generated_tokens": 100.0 * step, "judge_calls": step}
-        | {"accuracy": 0.1 * seed}
+        | {"accuracy": 0.1 * seed, "processor": HERE}
         for name in ("rlvr", "sp3f")
         for seed in (0, 1)
         for step in (5, 10)

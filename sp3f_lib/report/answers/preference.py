@@ -9,7 +9,8 @@ from sp3f_lib.audits.icr import ALL, DECIDED, OTHERS
 from sp3f_lib.audits.lidr import EVERY
 from sp3f_lib.evaluation.score import METRICS
 from sp3f_lib.evaluation.statistics import paired_difference
-from sp3f_lib.plots.icr import OTHER, model_name
+from sp3f_lib.plots.icr import OTHER
+from sp3f_lib.plots.theme import METHOD_NAMES
 from sp3f_lib.report.answers.words import ONE_SEED, Answer, against, points, share
 
 _COIN = ("more often than a coin", "less often than a coin")
@@ -59,7 +60,7 @@ def lidr(agreement: pd.DataFrame, by_kind: pd.DataFrame | None, changed: pd.Data
         f"{_chosen(alike, 'both are in the language and one alone is right')}.",
         _learned(changed, model),
     ]
-    rest = "; ".join(f"{model_name(name)} {', '.join(_by_metric(changed, name).values())}" for name in beside)
+    rest = "; ".join(f"{METHOD_NAMES[name]} {', '.join(_by_metric(changed, name).values())}" for name in beside)
     controls = "" if any("content" in name for name in beside) else " The controls were not trained in this run."
     return Answer([*said, f"Beside it: {rest}.{controls}"] if beside else said)
 
@@ -70,11 +71,9 @@ def _learned(changed: pd.DataFrame, model: str) -> str:
         f"{text} ({against(rows[metric], 0, 'a rise', 'a fall')})" for metric, text in _by_metric(changed, model).items()
     ]
     before = rows["accuracy"]["minus"]
-    before = "its start" if before == "start" else model_name(before)
-    return (
-        f"{model_name(model)} minus {before} in the other languages: {', '.join(words)}; {rows['accuracy']['problems']} problems, "
-        f"{ONE_SEED}."
-    )
+    before = "its start" if before == "start" else METHOD_NAMES[before]
+    found = f"{METHOD_NAMES[model]} minus {before} in the other languages: {', '.join(words)}"
+    return f"{found}; {rows['accuracy']['problems']} problems, {ONE_SEED}."
 
 
 def _chosen(found: Mapping, where: str) -> str:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from sp3f_lib.plots.icr import model_colour, model_name
-from sp3f_lib.plots.theme import METHOD_MARKERS
+from sp3f_lib.plots.theme import METHOD_COLOURS, METHOD_MARKERS, METHOD_NAMES
 from sp3f_lib.report.page.folder import method_order
 
 # Corners of each mark around (0, 0), for a radius of 1; a circle has none.
@@ -46,10 +45,10 @@ def looks(methods) -> dict[str, Look]:
     """The look of each method; those of one family share a colour and differ in mark and dash."""
     found, seen = {}, {}
     for method in sorted(set(methods), key=method_order):
-        colour = model_colour(method)
+        colour = METHOD_COLOURS[method]
         number = seen[colour] = seen.get(colour, -1) + 1
         mark = METHOD_MARKERS.get(method) or _OTHER_MARKS[number % len(_OTHER_MARKS)]
-        found[method] = Look(model_name(method), colour, mark, _DASHES[number % len(_DASHES)])
+        found[method] = Look(METHOD_NAMES[method], colour, mark, _DASHES[number % len(_DASHES)])
     return found
 
 

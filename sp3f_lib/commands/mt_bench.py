@@ -1,0 +1,43 @@
+"""`sp3f mt-bench NAME`: MT-Bench, two turns, rated 1 to 10 by a judge."""
+
+from typing import Annotated
+
+import typer
+
+from sp3f_lib.commands.app import JUDGE, verb
+from sp3f_lib.commands.compare import JudgeName, Languages, TaskFolder, evaluation_changes
+from sp3f_lib.commands.options import BaseModel, Changes, PathOut, ProfileName, Regime, Seed, chosen
+from sp3f_lib.commands.stage import begin, is_child, say_done
+from sp3f_lib.display import shown
+from sp3f_lib.stages import RUNS
+
+
+@verb(JUDGE, "mt-bench")
+def mt_bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a model of the table, a directory or hub id")],
+    languages: Languages = None,
+    folder: TaskFolder = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="the first so many of each category; default: all")
+    ] = None,
+    judge: JudgeName = None,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="how often the judge rates each answer")] = 1,
+    profile: ProfileName = "lab",
+    regime: Regime = None,
+    seed: Seed = None,
+    model: BaseModel = None,
+    changes: Changes = None,
+    out: PathOut = None,
+) -> int:
+    """Rate a model's answers to MT-Bench from 1 to 10 by a judge, by category and turn; the model is made if it is not there."""
+    own = [*(changes or ()), *evaluation_changes(folder, languages, limit, judge)]
+    resolved = chosen(profile, own, regime=regime, seed=seed, model=model)
+    begin()
+    from sp3f_lib.pipeline.mt_bench import mt_bench as make
+
+    with shown(RUNS / resolved.name):
+        _, text, path = make(resolved, name, repeats, out)
+    if not is_child():
+        print(text)
+    say_done(path)
+    return 0
