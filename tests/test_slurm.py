@@ -95,7 +95,7 @@ def test_shellcheck_finds_nothing():
 
 
 def test_there_is_a_script_for_each_stage_and_all_go_back_into_the_queue():
-    assert {path.stem for path in SCRIPTS} == {"data", "train", "evaluate"}
+    assert {path.stem for path in SCRIPTS} == {"data", "train", "evaluate", "gpu_check"}
     for path in SCRIPTS:
         lines = path.read_text().splitlines()
         options = [line.removeprefix("#SBATCH ") for line in lines if line.startswith("#SBATCH ")]
@@ -131,6 +131,11 @@ def test_there_is_a_script_for_each_stage_and_all_go_back_into_the_queue():
 def test_a_script_starts_its_stage(cluster, script, told, expected):
     code, said, calls = finish(cluster(script, "paper", "--set", "a.b=1", **told), cluster.folder)
     assert (code, calls) == (0, [f"-m sp3f_lib {expected}"]), said
+
+
+def test_the_gpu_check_gets_its_options(cluster):
+    code, said, calls = finish(cluster("gpu_check.sbatch", "--model", "m", "--minutes", "20"), cluster.folder)
+    assert (code, calls) == (0, ["-m sp3f_lib gpu-check --model m --minutes 20"]), said
 
 
 def test_a_task_beyond_the_list_says_which_array_fits(cluster):

@@ -3,8 +3,8 @@
 import os
 
 from sp3f_lib.display import shown
-from sp3f_lib.machine import CHILD, end_with_parent
-from sp3f_lib.pipeline.workers import DONE
+from sp3f_lib.machine import CHILD, end_with_parent, only_gpus
+from sp3f_lib.pipeline.workers import DONE, gpu_choices
 from sp3f_lib.profiles import Profile
 from sp3f_lib.stages import RUNS
 from sp3f_lib.training.checks import check_started_once
@@ -16,7 +16,7 @@ def run(stage: str, profile: Profile, name: str | None = None):
 
     from sp3f_lib.pipeline.models import STAGES
 
-    with shown(RUNS / profile.name):
+    with only_gpus(gpu_choices(profile)[0]), shown(RUNS / profile.name):
         return STAGES[stage](profile, name) if name else STAGES[stage](profile)
 
 
@@ -26,7 +26,7 @@ def run_tasks(profile: Profile, name: str):
 
     from sp3f_lib.pipeline.tasks import task_evaluations
 
-    with shown(RUNS / profile.name):
+    with only_gpus(gpu_choices(profile)[0]), shown(RUNS / profile.name):
         return task_evaluations(profile, name)
 
 

@@ -20,8 +20,8 @@ from sp3f_lib.profiles import Profile
 from sp3f_lib.runs import MANIFEST
 
 UTILISATION = 0.2, 0.5
-# GB, and TFLOP/s of dense bf16, from NVIDIA's data sheets (H100: SXM; the sheets' "with sparsity" is twice as much).
-GPUS = {"L40S": (48, 362), "A100": (80, 312), "H100": (80, 989)}
+# GB, and TFLOP/s of dense bf16, from NVIDIA's data sheets (H100, H200: SXM; the sheets' "with sparsity" is twice as much).
+GPUS = {"L40S": (48, 362), "A100": (80, 312), "H100": (80, 989), "H200": (141, 989)}
 # What decides how long a step takes; a run with other values is no measurement of this one.
 _STEP_FIELDS = (
     "per_device_train_batch_size", "gradient_accumulation_steps", "num_generations", "max_completion_length", "max_length",

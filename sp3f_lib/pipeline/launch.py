@@ -12,7 +12,7 @@ from pathlib import Path
 from sp3f_lib.display import shown
 from sp3f_lib.methods.models import find
 from sp3f_lib.pipeline.models import STAGES
-from sp3f_lib.pipeline.workers import DONE, ENDED, Worker, can_be_kept
+from sp3f_lib.pipeline.workers import DONE, ENDED, Worker, can_be_kept, gpu_choices
 from sp3f_lib.profiles import Profile, save_profile
 from sp3f_lib.runs import StageError, content_hash, finished_only
 from sp3f_lib.stages import RUNS, label
@@ -53,7 +53,7 @@ def _run_all(jobs, done, after) -> list[Path]:
             ready = [item for item in waiting if after.get(item[0]) in (None, *found)]
             for number, job in ready[: jobs[0][0].parallel - sum(worker.job is not None for worker in workers)]:
                 waiting.remove((number, job))
-                _idle(workers, lines).start(number, _arguments(job))
+                _idle(workers, lines, job[0]).start(number, _arguments(job))
             worker, line = lines.get()
             number = worker.job
             if number is None:  # it ended while it had nothing to do
@@ -78,11 +78,13 @@ def _run_all(jobs, done, after) -> list[Path]:
     return [found[number] for number in range(len(jobs))]
 
 
-def _idle(workers: list[Worker], lines: queue.Queue) -> Worker:
-    """A worker without a job; a new one if there is none that lives."""
-    found = next((worker for worker in workers if worker.job is None and worker.lives), None)
+def _idle(workers: list[Worker], lines: queue.Queue, profile: Profile) -> Worker:
+    """A worker without a job that sees the GPUs that this profile wants; a new one if there is none that lives."""
+    choices = gpu_choices(profile)
+    found = next((worker for worker in workers if worker.job is None and worker.lives and worker.gpus in choices), None)
     if found is None:
-        workers.append(found := Worker(lines))
+        busy = [worker.gpus for worker in workers if worker.job is not None]
+        workers.append(found := Worker(lines, min(choices, key=busy.count)))
     return found
 
 

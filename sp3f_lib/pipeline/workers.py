@@ -2,7 +2,8 @@
 
 A worker is `python -m sp3f_lib work`: it reads a job a line, the arguments of a verb as JSON, from its standard input, prints what
 the verb prints and then how it ended, and ends itself when its input closes: so it never outlives the process that started it.
-On a CPU it takes the next job; where there is a GPU it is used once, so that its memory is free again.
+On a CPU it takes the next job; where there is a GPU it is used once, so that its memory is free again. Where a stage trains in one
+process, it sees one GPU: TRL refuses to train where it sees several. Side by side, workers are spread over the GPUs.
 """
 
 import gc
@@ -14,9 +15,8 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
-from sp3f_lib.machine import CHILD, WORKER
+from sp3f_lib.machine import CHILD, WORKER, forget_peak_memory, gpus, seeing
 from sp3f_lib.profiles import Profile
 
 DONE = "finished: "  # what a stage's last line begins with; then its directory
@@ -26,11 +26,13 @@ ENDED = "stage ended: "  # then the exit status
 class Worker:
     """A process and its present job (a number, None while it has none).
 
-    Each line that it prints is put into a queue as (worker, line); the line is None when the process has ended.
+    Each line that it prints is put into a queue as (worker, line); the line is None when the process has ended. `gpus`: those that
+    it sees (`machine.seeing`).
     """
 
-    def __init__(self, lines: queue.Queue):
+    def __init__(self, lines: queue.Queue, gpus: str | None = None):
         self.job: int | None = None
+        self.gpus = gpus
         self._process = subprocess.Popen(
             [sys.executable, "-m", "sp3f_lib", "work"],
             stdin=subprocess.PIPE,
@@ -38,7 +40,7 @@ class Worker:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=os.environ | {CHILD: WORKER, "PYTHONUNBUFFERED": "1"},
+            env=os.environ | {CHILD: WORKER, "PYTHONUNBUFFERED": "1"} | seeing(gpus),
         )
         threading.Thread(target=self._read, args=(lines,), daemon=True).start()
 
@@ -73,6 +75,22 @@ def can_be_kept(profile: Profile) -> bool:
     return all(section.get("use_cpu") for section in sections if section)
 
 
+def gpu_choices(profile: Profile) -> list[str | None]:
+    """What a process that makes a stage of this profile may see of the GPUs, as `machine.seeing` has it; one of these.
+
+    None of them where all trainings use the CPU, so that evaluations do so too, unless a judge or vLLM wants one; any single one
+    where a stage trains in one process; otherwise all.
+    """
+    generators = profile.methods, profile.evaluation
+    wanted = profile.judge.name == "local" or any(one.generator == "vllm" for one in generators)
+    if can_be_kept(profile) and not wanted:
+        return [""]
+    split = [one.engine.get("tensor_parallel_size", 1) for one in generators] + [
+        profile.grpo.get("vllm_tensor_parallel_size", 1)
+    ]
+    return [None] if profile.launch.accelerate != "single" or max(split) > 1 else list(gpus()) or [None]
+
+
 def serve(run: Callable[[list[str]], int]) -> None:
     """What a worker does: runs each job that comes, until no more can come. Does not return."""
     jobs: queue.SimpleQueue = queue.SimpleQueue()
@@ -90,10 +108,4 @@ def serve(run: Callable[[list[str]], int]) -> None:
         status = run(jobs.get())
         print(f"{ENDED}{status}", flush=True)
         gc.collect()
-        _forget_peak()
-
-
-def _forget_peak() -> None:
-    """The next stage's peak memory is its own."""
-    with suppress(OSError):  # not Linux, or not allowed: then it is the peak of all jobs so far
-        Path("/proc/self/clear_refs").write_text("5")
+        forget_peak_memory()  # the next stage's is its own

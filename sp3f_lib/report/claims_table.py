@@ -6,7 +6,8 @@
 An effect is a difference between two models within a seed, in percentage points, with Student's 95 % interval over seeds. The
 verdict is "reproduced" or "contradicted" where the effect, after Holm's correction for all claims together, is not chance; or where
 the whole interval lies below the smallest effect that matters: then there is none to speak of, and a claim of one is contradicted.
-Otherwise "undecided", with the number of seeds that would make the interval as narrow.
+"no room" where so large an effect is impossible, because the other model is nearly at 100 % already. Otherwise "undecided",
+with the number of seeds that would make the interval as narrow.
 """
 
 import math
@@ -23,14 +24,19 @@ from sp3f_lib.runs import write_text
 SMALLEST = 5.0  # percentage points that matter
 LEAST_SEEDS = 5
 FIGURES = Path(__file__).parents[2] / "figures"
+_PREFERENCE = "".join(
+    f" --arm {name}"
+    for name in ("start", "icr_1", "icr_2", "icr_m_1", "icr_t_1", "lidr_1", "lidr_2", "lidr_sft", "lidr_content_1")
+)
 # The committed tables, a line per regime, method and seed, and the commands that make them.
 TABLES = {
     "seeds/seeds.csv": "sp3f seeds --seeds cold=0-9 --seeds warm=0-9 --seeds tempted=0-9 --out figures/seeds",
     "ablations/cells.csv": "sp3f ablations --seeds 0-4 --out figures/ablations",
-    "preference_seeds/seeds.csv": "sp3f seeds --seeds common=0-4 --arm ... --out figures/preference_seeds",
+    "preference_seeds/seeds.csv": f"sp3f seeds --seeds common=0-4{_PREFERENCE} --out figures/preference_seeds",
 }
 _MARKS = ("<!-- claims: python -m sp3f_lib.report.claims_table -->", "<!-- end of claims -->")
 REPRODUCED, CONTRADICTED, UNDECIDED, UNMEASURED = "reproduced", "contradicted", "undecided", "not measured"
+NO_ROOM = "no room"
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,9 @@ def read_committed(folder: Path = FIGURES) -> pd.DataFrame:
 def verdicts(results: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> pd.DataFrame:
     """A line per claim, in their order.
 
-    Columns: paper, claim, regime, one, other, value, mean, low, high (points), seeds, p_t, p_sign, p_holm (over all claims that
-    were measured), verdict, seeds_needed (of undecided ones: for a half width of `SMALLEST`), command.
+    Columns: paper, claim, regime, one, other, value, start (mean of `other`, percent; of a difference of differences none), mean,
+    low, high (points), seeds, p_t, p_sign, p_holm (over all claims that were measured), verdict, seeds_needed (of undecided ones
+    whose interval is wider: for a half width of `SMALLEST`), command.
     """
     from statsmodels.stats.multitest import multipletests
 
@@ -108,19 +115,23 @@ def verdicts(results: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> pd.Da
         for row, p in zip(measured, corrected, strict=True):
             row["p_holm"] = float(p)
             row["verdict"] = _verdict(row)
-            if row["verdict"] == UNDECIDED:
+            if row["verdict"] == UNDECIDED and row["high"] - row["mean"] > SMALLEST:
                 row["seeds_needed"] = _seeds_needed(row)
     return pd.DataFrame(rows)
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The README's table, and a sentence on the claims that were not measured."""
-    lines = ["| paper | claim | regime | effect, points [95 %] | seeds | verdict |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = ["| paper | claim | regime | from, % | effect, points [95 %] | seeds | verdict |", f"|{' --- |' * 7}"]
     for row in table[table.verdict != UNMEASURED].itertuples():
         effect = f"{row.mean:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
-        more = f" (±{SMALLEST:.0f} would take {row.seeds_needed:.0f} seeds)" if row.verdict == UNDECIDED else ""
+        more = f" (±{SMALLEST:.0f} would take {row.seeds_needed:.0f} seeds)" if row.seeds_needed == row.seeds_needed else ""
+        more = more or (f" (p {row.p_holm:.2f} after Holm)" if row.verdict == UNDECIDED else "")
         what = "" if row.value == "accuracy" else f", {row.value}"
-        lines.append(f"| {row.paper} | {row.claim} | {row.regime}{what} | {effect} | {row.seeds} | {row.verdict}{more} |")
+        start = f"{row.start:.0f}" if row.start == row.start else ""
+        lines.append(
+            f"| {row.paper} | {row.claim} | {row.regime}{what} | {start} | {effect} | {row.seeds} | {row.verdict}{more} |"
+        )
     left = table[table.verdict == UNMEASURED].groupby("paper", sort=False).size()
     if len(left):
         named = " and ".join(f"{count} of {paper}" for paper, count in left.items())
@@ -136,12 +147,14 @@ def write_readme(table: pd.DataFrame, readme: Path = FIGURES.parent / "README.md
 
 
 def _row(results: pd.DataFrame, claim: Claim) -> dict:
-    gaps = _gaps(results, claim, claim.regime, claim.value)
+    found = _pairs(results, claim, claim.regime, claim.value)
+    gaps, start = found.one - found.other, 100.0 if found.empty else found.other.mean()
     if claim.minus:
-        gaps = gaps - _gaps(results, claim, *claim.minus)
+        other = _pairs(results, claim, *claim.minus)
+        gaps, start = gaps - (other.one - other.other), math.nan
     gaps = gaps.dropna().to_numpy()
     row = {"paper": claim.paper, "claim": claim.said, "regime": claim.regime, "one": claim.one, "other": claim.other}
-    row |= {"value": claim.value, "mean": math.nan, "low": math.nan, "high": math.nan, "seeds": len(gaps)}
+    row |= {"value": claim.value, "start": start, "mean": math.nan, "low": math.nan, "high": math.nan, "seeds": len(gaps)}
     row |= {"p_t": math.nan, "p_sign": math.nan, "p_holm": math.nan, "verdict": UNMEASURED, "seeds_needed": math.nan}
     row["command"] = _command(results, claim)
     if len(gaps) < LEAST_SEEDS:
@@ -151,13 +164,13 @@ def _row(results: pd.DataFrame, claim: Claim) -> dict:
     return row | {"p_t": _p(gaps)}
 
 
-def _gaps(results: pd.DataFrame, claim: Claim, regime: str, value: str) -> pd.Series:
-    """The difference in points by seed, from the first table that has it."""
+def _pairs(results: pd.DataFrame, claim: Claim, regime: str, value: str) -> pd.DataFrame:
+    """Both models in percent (columns one, other) by seed, from the first table that has them."""
     for _, table in results[results.regime == regime].groupby("table", sort=False):
         part = table.pivot(index="seed", columns="method", values=value)
         if claim.one in part and claim.other in part:
-            return 100 * (part[claim.one] - part[claim.other])
-    return pd.Series(dtype=float)
+            return 100 * pd.DataFrame({"one": part[claim.one], "other": part[claim.other]})
+    return pd.DataFrame({"one": [], "other": []}, dtype=float)
 
 
 def _command(results: pd.DataFrame, claim: Claim) -> str:
@@ -178,6 +191,8 @@ def _p(gaps: np.ndarray) -> float:
 def _verdict(row: dict) -> str:
     if row["p_holm"] < 0.05 and row["mean"] > 0:
         return REPRODUCED
+    if 100 - row["start"] < SMALLEST:
+        return NO_ROOM
     if (row["p_holm"] < 0.05 and row["mean"] < 0) or row["high"] < SMALLEST:
         return CONTRADICTED
     return UNDECIDED

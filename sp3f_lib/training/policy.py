@@ -23,10 +23,12 @@ from sp3f_lib.training.teacher import POLICY, frozen_teacher
 
 
 def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict], label: str = "grpo") -> None:
-    """Trains the model at `start` on `rows` with the rewards and the judge of the profile, into `directory/model`.
+    """Trains the model at `start` on `rows` with the rewards and the judge of the profile, into `directory/model`."""
+    train(policy_trainer(directory, profile, start, rows, label), directory, label, profile)
 
-    The judge is used only if its weight is not 0.
-    """
+
+def policy_trainer(directory: Path, profile: Profile, start: str, rows: list[dict], label: str = "grpo") -> SP3FTrainer:
+    """The trainer of `train_policy`, the model at `start` loaded. The judge is used only if its weight is not 0."""
     judge = judge_for_training(profile, rows, run_label(directory), label) if profile.rewards.win_rate else None
     model, tokenizer = load_model(start, profile.model.torch_dtype, profile.model.revision)
     terms = verifiable_terms(profile.rewards)
@@ -46,7 +48,7 @@ def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict]
         for row in rows
     ]
     frozen = profile.teacher.use and profile.teacher.model != POLICY
-    trainer = SP3FTrainer(
+    return SP3FTrainer(
         model=model,
         args=GRPOConfig(**settings),
         reward_funcs=[*guarded(terms), *([win_rate if profile.judge.reward == "win_rate" else score] if judge else [])],
@@ -61,7 +63,6 @@ def train_policy(directory: Path, profile: Profile, start: str, rows: list[dict]
         teacher_model=frozen_teacher(profile, tokenizer) if frozen else None,
         peft_config=lora_config(profile),
     )
-    train(trainer, directory, label, profile)
 
 
 def judge_for_training(profile: Profile, rows: list[dict], run: str, label: str) -> Judge:

@@ -61,7 +61,7 @@ def test_an_estimate_has_two_digits_and_names_what_it_leaves_out():
         ("NVIDIA H100 80GB HBM3", 85, "H100"),
         ("", 48, "L40S"),
         ("", 60, "A100"),
-        ("", 141, "H100"),
+        ("", 141, "H200"),
         ("NVIDIA A10", 24, "L40S"),
     ],
 )

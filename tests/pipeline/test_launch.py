@@ -1,11 +1,14 @@
 """Stages as child processes: in order, one after what it needs, each told of when it is done."""
 
+import queue
+from pathlib import Path
+
 import pytest
 
 from sp3f_lib.pipeline import launch
 from sp3f_lib.pipeline.launch import run_stages
 from sp3f_lib.pipeline.models import data
-from sp3f_lib.pipeline.workers import Worker, can_be_kept
+from sp3f_lib.pipeline.workers import Worker, can_be_kept, gpu_choices
 from sp3f_lib.profiles import load_profile
 from sp3f_lib.runs import StageError, read_manifest, sha256_file
 
@@ -46,8 +49,8 @@ def started(monkeypatch) -> list[Worker]:
     """The workers that were started."""
     seen = []
 
-    def start(lines):
-        seen.append(Worker(lines))
+    def start(lines, gpus):
+        seen.append(Worker(lines, gpus))
         return seen[-1]
 
     monkeypatch.setattr(launch, "Worker", start)
@@ -102,3 +105,44 @@ def test_a_worker_that_is_killed_at_work_is_a_failure(started, monkeypatch):
 def test_where_a_gpu_may_be_used_a_worker_takes_one_job():
     assert can_be_kept(load_profile("lab")) and not can_be_kept(load_profile("gpu1"))
     assert not can_be_kept(load_profile("lab", {"grpo.use_cpu": False}))
+
+
+@pytest.mark.parametrize(
+    ("profile", "changes", "choices"),
+    [
+        ("lab", {}, [""]),
+        ("lab", {"grpo.use_cpu": False}, ["3", "5"]),
+        (
+            "lab",
+            {"judge.name": "local", "judge.model": "m"},
+            ["3", "5"],
+        ),  # a judge that wants a GPU beside a training without
+        ("gpu1", {}, ["3", "5"]),
+        ("gpu1", {"methods.generator": "vllm", "methods.engine": {"tensor_parallel_size": 2}}, [None]),
+        ("gpu1", {"launch.accelerate": "ddp", "launch.processes": 2}, [None]),
+        ("paper", {}, [None]),
+    ],
+)
+def test_a_stage_in_one_process_sees_one_gpu_or_none(monkeypatch, profile, changes, choices):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert gpu_choices(load_profile(profile, changes)) == choices
+
+
+def test_workers_side_by_side_are_spread_over_the_gpus_and_one_is_kept_for_its_own_kind_only(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    lines, workers = queue.Queue(), []
+    on_gpu, on_cpu = load_profile("gpu1"), load_profile("lab")
+    try:
+        for number in range(3):
+            launch._idle(workers, lines, on_gpu).job = number
+        assert [worker.gpus for worker in workers] == ["3", "5", "3"]
+        launch._idle(workers, lines, on_cpu)  # has no job yet
+        assert launch._idle(workers, lines, on_cpu) is workers[3]
+        workers[1].job = None
+        assert launch._idle(workers, lines, on_gpu) is workers[1]
+        assert [worker.gpus for worker in workers] == ["3", "5", "3", ""]
+        told = Path(f"/proc/{workers[1]._process.pid}/environ").read_bytes().split(b"\0")
+        assert b"CUDA_VISIBLE_DEVICES=5" in told
+    finally:
+        for worker in workers:
+            worker.close()

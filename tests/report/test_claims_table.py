@@ -21,11 +21,11 @@ from sp3f_lib.report.claims_table import (
 CLAIM = Claim("SP3F", "the judge helps", "cold", "sp3f", "rlvr")
 
 
-def results(gaps, regime="cold", one="sp3f", other="rlvr", value="accuracy") -> pd.DataFrame:
+def results(gaps, regime="cold", one="sp3f", other="rlvr", value="accuracy", start=0.2) -> pd.DataFrame:
     rows = []
     for seed, gap in enumerate(gaps):
-        rows += [{"regime": regime, "seed": seed, "method": other, value: 0.2}]
-        rows += [{"regime": regime, "seed": seed, "method": one, value: 0.2 + gap / 100}]
+        rows += [{"regime": regime, "seed": seed, "method": other, value: start}]
+        rows += [{"regime": regime, "seed": seed, "method": one, value: start + gap / 100}]
     return pd.DataFrame(rows).assign(table="seeds.csv", command="sp3f seeds")
 
 
@@ -40,6 +40,21 @@ def test_the_four_verdicts():
     found = verdict([10, -5, 20, -8, 3])
     assert found.verdict == "undecided" and found.seeds_needed > 5
     assert verdict([10, 11, 12, 9]).verdict == "not measured"
+
+
+def test_where_an_effect_that_matters_is_impossible_none_is_contradicted():
+    def near(gaps, start):
+        return verdicts(results(gaps, start=start), (CLAIM,)).iloc[0]
+
+    nothing = [0.1, -0.2, 0.3, -0.1, 0.2]
+    assert near(nothing, 0.97).verdict == "no room" and near(nothing, 0.94).verdict == "contradicted"
+    assert near([1.0, 1.1, 1.2, 0.9, 1.0], 0.98).verdict == "reproduced" and near(nothing, 0.94).start == pytest.approx(94)
+
+
+def test_a_narrow_interval_is_not_told_to_become_narrower():
+    table = verdicts(results([6, 1, 7, 2, 6.5]), (CLAIM, Claim("SP3F", "again", "cold", "sp3f", "rlvr"), CLAIM, CLAIM))
+    assert table.verdict[0] == "undecided" and pd.isna(table.seeds_needed[0])
+    assert "undecided (p 0." in markdown(table) and "would take" not in markdown(table)
 
 
 def test_effect_and_interval_by_hand():
