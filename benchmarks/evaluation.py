@@ -48,7 +48,7 @@ def main() -> None:
 
 def processes(count: int) -> None:
     """The pace of one and of two processes: by the clock, and by what an answer costs of a processor."""
-    start = answered(2, BLOCK // 8)  # two blocks of a few answers: what it costs to start two processes
+    start = {number: answered(number, BLOCK // 8) for number in (1, 2)}  # a few answers: what it costs to begin
     made = {number: [] for number in (1, 2)}
     for number in (1, 2, 2, 1):  # twice each, turned round: others may be at work
         found = answered(number, count)
@@ -60,11 +60,14 @@ def processes(count: int) -> None:
     assert all(one.answers.equals(made[1][0].answers) for found in made.values() for one in found), "other answers"
     ratio = max(one.pace for one in made[2]) / max(one.pace for one in made[1])
     print(f"two against one by the clock: {ratio:.2f} (goal {GOALS['ratio']}); the same answers")
-    alone = min(one.cpu for one in made[1]) / len(made[1][0].answers)
-    shared = (min(one.cpu for one in made[2]) - start.cpu) / (len(made[2][0].answers) - len(start.answers))
+    alone, shared = (
+        (min(one.cpu for one in made[number]) - start[number].cpu)
+        / (len(made[number][0].answers) - len(start[number].answers))
+        for number in (1, 2)
+    )
     both = f"{1000 * alone:.1f} ms an answer alone, {1000 * shared:.1f} ms shared"
     print(f"by processor time: {both}, so {2 * alone / shared:.2f} on two free cores")
-    print(f"starting two processes costs {start.cpu:.0f} s of processors")
+    print(f"a few answers of two processes, with their start, cost {start[2].cpu:.0f} s of processors")
 
 
 @dataclass
