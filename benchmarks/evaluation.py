@@ -2,9 +2,10 @@
 
     python benchmarks/evaluation.py                    both; --only processes, --only memory
 
-Processes: the shipped base model answers the lab's problems as a task, once alone and once in two processes of `accelerate launch`;
-the answers must be the same. The pace is that from the first block to the last: starting a process (importing torch and
-transformers) takes as long as many a block of the lab's small model, so the whole time is printed beside it.
+Processes: the shipped base model answers the lab's problems as a task, alone and in two processes of `accelerate launch`; the
+answers must be the same. The pace is that from the first block to the last: starting a process (importing torch and
+transformers) takes as long as many a block of the lab's small model. Where others are at work the clock says little, so what an
+answer costs of a processor stands beside it: if it costs as much when two share the work, two free cores are twice as fast.
 
 Memory: the answers are the lab's solutions, right or wrong, in place of a model's; blocks, the file of all answers, scores (with
 the detectors of languages) and tables are the real ones. Resident memory after a tenth and at the end of each step; what the
@@ -15,17 +16,20 @@ import argparse
 import json
 import os
 import random
+import resource
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ["PYTHONPATH"] = str(ROOT)
 LANGS = ("en", "de", "es", "fr", "ru", "zh", "sw", "bn", "hi", "th")
-GOALS = {"ratio": 1.8, "growth_mb": 100}
+BLOCK = 128
+GOALS = {"ratio": 1.8}
 
 
 def main() -> None:
@@ -43,26 +47,60 @@ def main() -> None:
 
 
 def processes(count: int) -> None:
-    """The pace of one and of two processes."""
+    """The pace of one and of two processes: by the clock, and by what an answer costs of a processor."""
+    start = {number: answered(number, BLOCK // 8) for number in (1, 2)}  # a few answers: what it costs to begin
+    made = {number: [] for number in (1, 2)}
+    for number in (1, 2, 2, 1):  # twice each, turned round: others may be at work
+        found = answered(number, count)
+        made[number].append(found)
+        print(
+            f"{number} process{'es' * (number > 1)}: {len(found.answers):,} answers in {found.seconds:.0f} s "
+            f"({found.cpu:.0f} s of processors), from the first block on {found.pace:.0f} a second; load {os.getloadavg()[0]:.1f}"
+        )
+    assert all(one.answers.equals(made[1][0].answers) for found in made.values() for one in found), "other answers"
+    ratio = max(one.pace for one in made[2]) / max(one.pace for one in made[1])
+    print(f"two against one by the clock: {ratio:.2f} (goal {GOALS['ratio']}); the same answers")
+    alone, shared = (
+        (min(one.cpu for one in made[number]) - start[number].cpu)
+        / (len(made[number][0].answers) - len(start[number].answers))
+        for number in (1, 2)
+    )
+    both = f"{1000 * alone:.1f} ms an answer alone, {1000 * shared:.1f} ms shared"
+    print(f"by processor time: {both}, so {2 * alone / shared:.2f} on two free cores")
+    print(f"a few answers of two processes, with their start, cost {start[2].cpu:.0f} s of processors")
+
+
+@dataclass
+class Answered:
+    """A run: its answers, seconds of the clock and of processors, and answers a second from the first block of each process on."""
+
+    answers: object
+    seconds: float
+    cpu: float
+    pace: float
+
+
+def answered(number: int, count: int) -> Answered:
+    """So many problems in each of two languages, answered by so many processes."""
     import pandas as pd
 
-    made = {}
-    for number in (1, 2, 2, 1):  # twice each, turned round: others may be at work
-        with in_folder(count, ("en", "es")) as (profile, task, rows):
-            from sp3f_lib.pipeline.task_answers import task_answers
+    with in_folder(count, ("en", "es")) as (profile, task, rows):
+        from sp3f_lib.pipeline.task_answers import task_answers
 
-            launch = {"accelerate": "ddp" if number > 1 else "single", "processes": number}
-            own = profile.model_copy(update={"launch": profile.launch.model_copy(update=launch)})
-            began = time.monotonic()
-            answers = pd.read_parquet(task_answers(own, "base", task, rows))
-            whole = time.monotonic() - began
-            times = sorted(path.stat().st_mtime for path in Path("runs").glob("lab/answers-*/*/blocks/part-*"))
-            pace = (len(times) - number) / (times[-1] - times[number - 1]) * len(answers) / len(times)
-            print(f"{number} process{'es' * (number > 1)}: {len(answers):,} answers in {whole:.0f} s, {pace:.0f} a second")
-            made.setdefault(number, []).append((pace, answers))
-    assert all(answers.equals(made[1][0][1]) for found in made.values() for _, answers in found), "other answers"
-    ratio = max(pace for pace, _ in made[2]) / max(pace for pace, _ in made[1])
-    print(f"two against one: {ratio:.2f} (goal {GOALS['ratio']}); the same answers")
+        launch = {"accelerate": "ddp" if number > 1 else "single", "processes": number}
+        own = profile.model_copy(update={"launch": profile.launch.model_copy(update=launch)})
+        began, cpu = time.monotonic(), spent()
+        answers = pd.read_parquet(task_answers(own, "base", task, rows))
+        seconds, cpu = time.monotonic() - began, spent() - cpu
+        times = sorted(path.stat().st_mtime for path in Path("runs").glob("lab/answers-*/*/blocks/part-*"))
+    took = times[-1] - times[number - 1]
+    return Answered(answers, seconds, cpu, (len(times) - number) / took * len(answers) / len(times) if took else 0.0)
+
+
+def spent() -> float:
+    """Processor seconds of this process and of those that it started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def memory(count: int) -> None:

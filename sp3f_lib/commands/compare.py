@@ -8,11 +8,9 @@ import typer
 
 from sp3f_lib.commands.app import JUDGE, verb
 from sp3f_lib.commands.options import BaseModel, Changes, PathOut, ProfileName, Regime, Seed, chosen
-from sp3f_lib.commands.stage import begin, is_child, say_done
-from sp3f_lib.display import shown
+from sp3f_lib.commands.stage import at_work, begin, is_child, say_done
 from sp3f_lib.judges.contest_prompt import WAYS
 from sp3f_lib.profiles.section import ProfileError, nearest
-from sp3f_lib.stages import RUNS
 
 TaskFolder = Annotated[Path | None, typer.Option("--folder", help="folder of the task's files, such as ../shared/data")]
 Languages = Annotated[
@@ -67,7 +65,7 @@ def compare(
     begin()
     from sp3f_lib.pipeline.head_to_head import compare as make
 
-    with shown(RUNS / resolved.name):
+    with at_work(resolved):
         found = make(resolved, one, other, task, way, out)
     if not is_child():
         print(found.text)

@@ -7,9 +7,7 @@ import typer
 from sp3f_lib.commands.app import MAKE, verb
 from sp3f_lib.commands.compare import TaskFolder
 from sp3f_lib.commands.options import BaseModel, Changes, ModelName, PathOut, ProfileName, Regime, Seed, chosen
-from sp3f_lib.commands.stage import begin, is_child, say_done
-from sp3f_lib.display import shown
-from sp3f_lib.stages import RUNS
+from sp3f_lib.commands.stage import at_work, begin, is_child, say_done
 
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="the first so many items of each task; default: all")]
 
@@ -45,7 +43,7 @@ def harness(
     from sp3f_lib.pipeline.harness import harness as make
 
     asked = Shots(shots, limit, chat)
-    with shown(RUNS / resolved.name):
+    with at_work(resolved):
         text, path = make(resolved, name, task, folder and str(folder), asked, against, out)
     if not is_child():
         print(text)

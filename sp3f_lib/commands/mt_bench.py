@@ -7,9 +7,7 @@ import typer
 from sp3f_lib.commands.app import JUDGE, verb
 from sp3f_lib.commands.compare import JudgeName, Languages, TaskFolder, evaluation_changes
 from sp3f_lib.commands.options import BaseModel, Changes, PathOut, ProfileName, Regime, Seed, chosen
-from sp3f_lib.commands.stage import begin, is_child, say_done
-from sp3f_lib.display import shown
-from sp3f_lib.stages import RUNS
+from sp3f_lib.commands.stage import at_work, begin, is_child, say_done
 
 
 @verb(JUDGE, "mt-bench")
@@ -35,7 +33,7 @@ def mt_bench(
     begin()
     from sp3f_lib.pipeline.mt_bench import mt_bench as make
 
-    with shown(RUNS / resolved.name):
+    with at_work(resolved):
         _, text, path = make(resolved, name, repeats, out)
     if not is_child():
         print(text)

@@ -1,6 +1,8 @@
 """Runs one stage for a verb: prints where it is when it is finished, which the process that started this one reads."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sp3f_lib.display import shown
 from sp3f_lib.machine import CHILD, end_with_parent, only_gpus
@@ -16,7 +18,7 @@ def run(stage: str, profile: Profile, name: str | None = None):
 
     from sp3f_lib.pipeline.models import STAGES
 
-    with only_gpus(gpu_choices(profile)[0]), shown(RUNS / profile.name):
+    with at_work(profile):
         return STAGES[stage](profile, name) if name else STAGES[stage](profile)
 
 
@@ -26,8 +28,15 @@ def run_tasks(profile: Profile, name: str):
 
     from sp3f_lib.pipeline.tasks import task_evaluations
 
-    with only_gpus(gpu_choices(profile)[0]), shown(RUNS / profile.name):
+    with at_work(profile):
         return task_evaluations(profile, name)
+
+
+@contextmanager
+def at_work(profile: Profile) -> Iterator[None]:
+    """Within the block progress is shown, and this process sees the GPUs that stages of the profile may use."""
+    with only_gpus(gpu_choices(profile)[0]), shown(RUNS / profile.name):
+        yield
 
 
 def begin() -> None:

@@ -19,6 +19,7 @@ from sp3f_lib.generation.engines import (
     EVALUATION,
     SAMPLED,
     answering_processes,
+    check_engine,
     free_gpu,
     generation_settings,
     generator,
@@ -80,6 +81,7 @@ def _blocks(profile: Profile, job: dict) -> list[Block]:
 
 def _make(directory: Path, profile: Profile, job: dict) -> None:
     """The blocks of the files that the job names."""
+    profile = with_gpus_there_are(profile)
     if answering_processes(profile) == 1 or len(job["files"]) == 1:
         _make_share(directory, profile, job, (0, 1))
         return
@@ -87,6 +89,19 @@ def _make(directory: Path, profile: Profile, job: dict) -> None:
     # Every process by itself: no weights are sharded, whatever the training does.
     apart = profile.launch.model_copy(update={"accelerate": "ddp"})
     launch(directory, profile.model_copy(update={"launch": apart}), job, "sp3f_lib.pipeline.task_answers")
+
+
+def with_gpus_there_are(profile: Profile) -> Profile:
+    """The profile with no more processes than this machine has GPUs: their number changes no answer, so fewer will do."""
+    import torch
+
+    launch, there = profile.launch, torch.cuda.device_count()
+    if launch.machines > 1 or not 0 < there < launch.processes:
+        return profile
+    update = {"processes": there} | ({"accelerate": "single"} if there == 1 else {})
+    found = profile.model_copy(update={"launch": launch.model_copy(update=update)})
+    check_engine(found, EVALUATION)
+    return found
 
 
 def _make_share(directory: Path, profile: Profile, job: dict, share: tuple[int, int]) -> None:

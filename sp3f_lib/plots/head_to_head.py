@@ -67,11 +67,13 @@ def plot_outcomes(table: pd.DataFrame):
 
     apply_theme()
     pairs = list(table.groupby(["one", "other"], sort=False))
-    figure, axes = plt.subplots(
-        1, len(pairs), figsize=(WIDTH / 1.6 * len(pairs), 1.3 + 0.34 * table.lang.nunique()), squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for axis, ((one, other), part) in zip(axes.flat, pairs, strict=True):
+    across = min(len(pairs), 2)
+    down = -(-len(pairs) // across)
+    size = (WIDTH / 1.5 * across, 0.5 + (0.9 + 0.3 * table.lang.nunique()) * down)
+    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, layout="constrained")
+    for axis in axes.flat[len(pairs) :]:
+        axis.axis("off")
+    for axis, ((one, other), part) in zip(axes.flat, pairs, strict=False):
         left = np.zeros(len(part))
         for name, colour in _OUTCOMES.items():
             share = 100 * part[name].fillna(0).to_numpy()

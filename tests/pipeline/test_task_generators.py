@@ -78,6 +78,24 @@ def test_a_generator_that_cannot_work_is_said_before_a_model_is_made(folder, com
     assert not list(folder.glob("runs/toy/answers-*")) and not list(folder.glob("runs/toy/evaluation-*"))
 
 
+def test_two_models_are_compared_and_the_tables_are_written(folder, command, capsys):
+    """`start` is the base model here, so no difference there is; whoever says so says what could have been found."""
+    assert main([*command, "--against", "start", "--out", "tables"]) == 0
+    said = capsys.readouterr().out
+    lines = [line.split() for line in said.splitlines() if "base - start" in line]
+    assert [line[5] for line in lines] == ["accuracy", "fidelity"]
+    assert all(line[6:8] == ["+0.0", f"[-{line[8].strip('+]')},"] and line[9] == "1.000" for line in lines)
+    assert {path.name for path in (folder / "tables").iterdir()} == {
+        "tasks.csv", "pass_at_k.csv", "languages_found.csv", "differences.csv",
+    }  # fmt: skip
+    table = pd.read_csv(folder / "tables" / "differences.csv")
+    assert table["mean"].tolist() == [0, 0] and (table.low < 0).all() and (table.detectable > 0).all()
+    # The same of the evaluation problems.
+    assert main([*command[:6], *command[10:], "--against", "start"]) == 0
+    said = capsys.readouterr().out
+    assert "greedy right" in said and "problems" in said and "base - start" in said
+
+
 def test_a_model_without_a_chat_template_is_said(folder, command, capsys):
     (folder / "model" / "chat_template.jinja").unlink()
     assert main(command) == 1
