@@ -74,7 +74,7 @@ def test_a_question_repeated_its_options_listed_or_half_an_option_chooses_nothin
     task = load_task(name)
     for lang in covered(task, LANGUAGES, shared_data):
         halves = 0
-        for row in task_rows(task, [lang], shared_data)[::2]:
+        for row in task_rows(task, [lang], shared_data)[::8]:
             options, whole = row["options"], row["input"][-1]["content"]
             question, _, listed = whole.rpartition("\n\nA) ")
             for text in (question, rf"\boxed{{{question[:300]}}}"):
@@ -86,7 +86,7 @@ def test_a_question_repeated_its_options_listed_or_half_an_option_chooses_nothin
                 if len(half) > 3 and half.casefold() not in [other.strip(" .").casefold() for other in options]:
                     halves += 1
                     assert read_choice(rf"\boxed{{{half}}}", options, lang).letter in (None, letter), half
-        assert halves > 390
+        assert halves > 95
 
 
 @pytest.mark.parametrize("name", ["belebele", "global_mmlu_lite"])

@@ -52,8 +52,8 @@ def secret_of(folder, name, secret):
     return str(folder / name)
 
 
-def test_5000_comparisons_with_every_fifth_failing_end_as_without_faults(start, tmp_path):
-    pairs, secret = questions(5000), "ab" * 16
+def test_2000_comparisons_with_every_fifth_failing_end_as_without_faults(start, tmp_path):
+    pairs, secret = questions(2000), "ab" * 16
     start()
     calm = compare(judge(secret_of(tmp_path, "calm", secret), concurrency=64), pairs)
     server = start("--faults", 0.2, "--retry-after", 0.1, "--seed", 1, "--kinds", *FAULTS)
@@ -62,17 +62,17 @@ def test_5000_comparisons_with_every_fifth_failing_end_as_without_faults(start, 
     troubled = compare(troubled_judge, pairs[:1000])
     before = memory()
     troubled += compare(troubled_judge, pairs[1000:])
-    assert memory() < before + 30e6  # 4,000 verdicts have some 5 MB; 60 bodies of 10 MB were among the replies
+    assert memory() < before + 30e6  # 1,000 verdicts have some 1.3 MB; a dozen bodies of 10 MB were among the replies
     stats = server.stats()
     assert set(stats["asked"]) == {"answer", *FAULTS}
-    assert sum(stats["asked"].values()) - stats["asked"]["answer"] > 1000
+    assert sum(stats["asked"].values()) - stats["asked"]["answer"] > 400
     assert {verdict.preference for verdict in calm} == {0.0, 1.0}
     for verdict, expected in zip(troubled, calm, strict=True):
         assert verdict.preference == expected.preference if verdict.preference is not None else verdict.reason
     spent = troubled_judge.ledger.spent()
     answered = sum(verdict.preference is not None for verdict in troubled)
-    assert (spent.calls, spent.failed) == (answered, 5000 - answered)
-    assert answered > 4900  # a comparison that is out of tries is possible, but rare
+    assert (spent.calls, spent.failed) == (answered, 2000 - answered)
+    assert answered > 1960  # a comparison that is out of tries is possible, but rare
     # A reply that the time-out cut off may be paid for once more; nothing else is.
     assert sum(stats["paid"]) - len(stats["paid"]) <= 25
 

@@ -137,7 +137,7 @@ def test_notebooks_are_committed_clean():
 def test_reproduce_runs_once_and_then_finds_nothing_to_do(folder):
     """The command behind `make reproduce`, on the runs that the notebooks above left."""
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-m", "sp3f_lib", "reproduce", "--profile", str(TOY), "01", "05"]
+    command = [sys.executable, "-m", "sp3f_lib", "reproduce", "--profile", str(TOY), "00", "05"]
     if not (folder / "notebooks").exists():
         (folder / "notebooks").symlink_to(REPOSITORY / "notebooks")
     first = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
