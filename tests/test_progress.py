@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import json
 import logging
 import os
 import pty
@@ -337,15 +336,3 @@ def test_what_a_kernels_sockets_leave_behind_is_not_told(caplog):
     finally:
         logging.getLogger("asyncio").filters = before
     assert "pending" not in caplog.text
-
-
-def test_a_training_in_a_terminal_has_a_live_line_and_leaves_the_last_one(tmp_path):
-    status, sent = in_terminal([sys.executable, "-m", "sp3f_lib", "train", "sft", "--profile", str(TOY)], tmp_path)
-    assert status == 0, sent
-    seen = screens(sent)
-    assert any(re.search(r"^sft warm +[━╸╺]+ +step \d/6(, loss \d\.\d\d)?, \d+ s left$", one, re.MULTILINE) for one in seen)
-    last = [line for line in seen[-1].splitlines() if line.startswith("sft warm")]
-    assert len(last) == 1 and re.fullmatch(r"sft warm: step 6/6, loss \d\.\d\d, 0 s left", last[0])
-    (manifest,) = tmp_path.glob("runs/toy/sft-warm/*/manifest.json")
-    assert not list(tmp_path.glob(f"runs/toy/*/*/{FILE}*"))
-    assert all(not name.startswith(".") for name in json.loads(manifest.read_text())["outputs"])

@@ -76,7 +76,7 @@ def test_usage_that_cannot_be_ends_with_2(folder, capsys, arguments, message):
     [
         (["train", "sp3"], "unknown model 'sp3'; nearest known: 'sp3f'"),
         (["evaluate", "icr"], "unknown model 'icr'; nearest known: 'icr_1'"),
-        (["train", "sp3f", "--profile", "lap"], "unknown profile 'lap'; nearest known: 'lab'"),
+        (["train", "sp3f", "--profile", "lap"], "unknown profile 'lap'; nearest known: 'laptop'"),
         (["train", "sp3f", "--regime", "clod"], "unknown regime 'clod' in profile lab; nearest known: 'cold'"),
         (["train", "sp3f", "--set", "grpo.max_stpes=1"], "unknown key grpo.max_stpes; nearest known: 'max_steps'"),
         (["train", "sp3f", "--set", "grpo.max_steps"], "--set grpo.max_steps: write KEY=VALUE, such as grpo.max_steps=20"),

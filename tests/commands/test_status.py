@@ -89,7 +89,7 @@ def test_seeds_and_an_unknown_profile(folder, capsys):
     assert any(line.split() == ["regime", "warm", "seed", "0", "seed", "1"] for line in lines)
     assert cell(lines, "warm", "base") == "missing" and cell(lines, "warm", "sft").split() == ["missing", "missing"]
     assert main(["status", "--profile", "lap"]) == 1
-    assert "unknown profile 'lap'; nearest known: 'lab'" in capsys.readouterr().err
+    assert "unknown profile 'lap'; nearest known: 'laptop'" in capsys.readouterr().err
 
 
 def test_a_stage_at_work_then_interrupted_then_made(folder, capsys):
