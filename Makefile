@@ -41,7 +41,7 @@ test: $(READY)  ## ruff and pytest
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@# Two at a time, each file's tests in one process and in order.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lab: $(READY)  ## JupyterLab in the repository's folder (LAB="--no-browser" for a server)
 	@$(BIN)/jupyter lab $(LAB)

@@ -14,14 +14,6 @@ SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 _LONGEST_SECONDS = 20
 
 
-# They take minutes, so they begin first: no process of xdist waits at the end for another's (`--no-loadscope-reorder`).
-_LONG = ("tests/notebooks/", "tests/training/", "tests/pipeline/", "tests/test_")
-
-
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of public data sets; the test is skipped where it is not there."""
