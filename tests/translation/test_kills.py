@@ -114,7 +114,7 @@ def test_killed_five_times_it_ends_as_if_nobody_had_disturbed_it(nursery, source
     in_flight = 0
     for number in range(1, 6):
         child = nursery.start(source, tmp_path / "killed", endpoint.url)
-        wait_for(lambda goal=number * wanted // 6: replies(tmp_path / "killed") >= goal)
+        wait_for(lambda goal=number * wanted // 8: replies(tmp_path / "killed") >= goal)
         os.kill(child, signal.SIGKILL)
         assert nursery.ended() == -signal.SIGKILL
         assert not (tmp_path / "killed" / "README.md").exists()
