@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from sp3f_lib.methods import english_grades, english_start, icr, lidr, rivals, self_translation, sp3f
+from sp3f_lib.methods import english_grades, english_reference, english_start, icr, lidr, rivals, self_translation, sp3f
 from sp3f_lib.methods.named import Named
 from sp3f_lib.profiles import Profile, ProfileError, explain, nearest
 
-_METHODS = (sp3f, rivals, self_translation, english_start, english_grades, icr, lidr)
+_METHODS = (sp3f, rivals, self_translation, english_start, english_grades, english_reference, icr, lidr)
 MODELS: dict[str, Named] = {name: entry for method in _METHODS for name, entry in method.MODELS.items()}
 _ITERATED = re.compile(rf"({'|'.join(name for name, entry in MODELS.items() if entry.iterated)})_([1-9]\d*)")
 

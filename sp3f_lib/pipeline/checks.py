@@ -81,7 +81,7 @@ def check_section(profile: Profile, section: str | None, name: str) -> None:
         return
     where, other = f"profile {profile.name}, regime {profile.regime}", profile.methods.regime
     mend = f"--regime {other} has it" if section != "sft" and other not in (None, profile.regime) else "set it"
-    if section == "dpo" and profile.methods.start != "dpo":
+    if section == "dpo" and name != profile.methods.start:
         mend = f"set it; methods.start is {profile.methods.start}, so ICR and LIDR do not need it (start)"
     raise ProfileError(f"{where}: {name} needs the section {section}, which is empty; {mend}")
 
