@@ -2,8 +2,8 @@
 
 `dpo` (english_start.py) prefers right answers of the model to wrong ones. A small real model has no right ones (SmolLM2-135M: 0 of
 200 on MGSM), so nothing would be paired. Here the chosen side is the English solution that the data set comes with, written by
-people, as they read it (without `<<...>>`). It starts from `methods.reference`, so that this one step is all that stands between the
-two models of ICR's reward; its problems are those of the rl split, whatever prompts ICR is given.
+people, as they read it (without `<<...>>`). It starts from `methods.reference`, so that this one step is all that stands between
+the two models of ICR's reward; its problems are those of the rl split, whatever prompts ICR is given.
 """
 
 import random

@@ -69,7 +69,8 @@ _OTHERS = frozenset(
 )
 _OUTSIDE = 0.5  # of lingua's small models, for one of these
 _FAR_AHEAD = 0.9  # of lingua's small models, to decide for a language of the table
-# Neighbours that both detectors mix up, told apart by what only one of them writes: (first, its marks, second, its marks).
+# Neighbours that the detectors mix up, told apart by what only one of them writes: (first, its marks, second, its marks, whether
+# little text without marks is in doubt). No `dos`, `nos`, `no` for Portuguese: they are Spanish too.
 _NEIGHBOURS = [
     (
         "nl",
@@ -82,12 +83,27 @@ _NEIGHBOURS = [
             r"\b(?:nie|hy|sy|hulle|vir|baie|gee|kry|dit|sal|hierdie|hê|koop|haar|ons|is|was|want|nou|die)\b"
             r"|['’ʼ]n\b|\bsk|[a-z]y"
         ),
+        True,
     ),
     (
         "hi",
         re.compile(r"(?<!\S)(?:है|हैं|का|की|के|को|में|से|ने|था|थी|थे|और|पर|हम)(?!\S)"),
         "mr",
         re.compile(r"(?<!\S)(?:आहे|आहेत|आणि|होते|होता|होती|नाही|तर|व|हे|ही|त्या|या)(?!\S)|च्या|मध्ये"),
+        True,
+    ),
+    (
+        "es",
+        re.compile(
+            r"\b(?:el|los|las|y|del|al|un|una|unos|en|con|es|son|hay|muy|pero|cuando|lo|le|les|su|sus|más|cuánt[oa]s?)\b"
+            r"|ñ|ción\b|[¿¡]|\w{2}ll[aeo]"
+        ),
+        "pt",
+        re.compile(
+            r"\b(?:os|é|do|das|ao|aos|um|uma|uns|em|com|na|nas|são|há|muito|mas|quando|seus?|suas?|mais|não|quant[oa]s)\b"
+            r"|[çãõ]|lh[aeo]|nh[ao]s?\b"
+        ),
+        False,
     ),
 ]
 
@@ -177,11 +193,11 @@ def _lingua_says(script: str, words: str, letters: int, must: bool) -> str | Non
 
 
 def _neighbour(found: str, words: str, must: bool) -> str:
-    """`found`, or the neighbour it is mixed up with, by the words that only one of them writes; without any, `UNSURE`."""
-    for one, ones, other, others in _NEIGHBOURS:
+    """`found`, or the neighbour it is mixed up with, by the words that only one of them writes; without any, maybe `UNSURE`."""
+    for one, ones, other, others, doubted in _NEIGHBOURS:
         if found in (one, other):
             ahead = len(ones.findall(words)) - len(others.findall(words))
-            return one if ahead > 0 else other if ahead < 0 else found if must else UNSURE
+            return one if ahead > 0 else other if ahead < 0 else found if must or not doubted else UNSURE
     return found
 
 

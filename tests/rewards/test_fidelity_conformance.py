@@ -13,9 +13,6 @@ CASES = yaml.safe_load(Path(__file__).with_name("fidelity_cases.yaml").read_text
 LIMITS = {
     ("es", "Asturian"),
     ("es", "SmolLM2, one word over and over"),  # taken for Asturian
-    ("es", "SmolLM2, an invented word among prices"),  # its second sentence for Portuguese
-    ("es", "SmolLM2 after SFT, a right answer and its sentence"),  # "El resultado es" for Portuguese: lingua on 13 letters
-    ("es", "the same sentence, longer"),  # and on 23
     ("es", "SmolLM2 after SFT, two words beside the closing sentence"),  # "Le dije" for Yoruba
     ("fr", "Haitian Creole"),
     ("he", "Biblical Aramaic in Hebrew letters"),
