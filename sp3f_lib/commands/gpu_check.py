@@ -7,7 +7,9 @@ import typer
 
 from sp3f_lib.commands.app import LOOK, verb
 from sp3f_lib.commands.stage import begin
+from sp3f_lib.lab.shipped import SMOLLM2
 from sp3f_lib.machine import gpus, only_gpus
+from sp3f_lib.profiles import load_profile
 
 
 @verb(LOOK, "gpu-check")
@@ -16,7 +18,9 @@ def gpu_check(
     device: Annotated[Literal["cuda", "cpu"], typer.Option(help="cpu: the same program at toy size")] = "cuda",
     model: Annotated[
         str | None,
-        typer.Option(help="model directory or hub id (default: random weights, on a GPU of the shape of Qwen2.5-0.5B)"),
+        typer.Option(
+            help="smollm2, lab, model directory or hub id (default: random weights, of Qwen2.5-0.5B's shape on a GPU)"
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="the report as JSON (default: runs/gpu-check/report.json)")
@@ -32,4 +36,8 @@ def gpu_check(
     with only_gpus(there[0] if there else None):  # before anything is imported that might begin CUDA
         from sp3f_lib.audits.gpu.program import gpu_check as check
 
+        if model == SMOLLM2:
+            from sp3f_lib.pipeline.models import smollm2
+
+            model = str(smollm2(load_profile("laptop")) / "model")
         return 0 if check(device, there, minutes, model, out, two_processes, only) else 1

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, TrainerCallback
 
 from sp3f_lib.audits.gpu import result, several
 from sp3f_lib.audits.gpu.device import Device, check_cuda, check_device
-from sp3f_lib.audits.gpu.kill import KILLED, NOISE, SAVE, STEPS, compared, kill_check
+from sp3f_lib.audits.gpu.kill import KILLED, NOISE, SAVED, STEPS, compared, kill_check, kill_profile, resumed
 from sp3f_lib.audits.gpu.numbers import Witness
 from sp3f_lib.audits.gpu.program import checks_of, chosen
 from sp3f_lib.audits.gpu.result import FAIL, NOT_POSSIBLE, PASS, Check, Measured, NotPossible, run_checks, summary, table
 from sp3f_lib.audits.gpu.setting import alone_in, make_setting, tidy, with_attention
-from sp3f_lib.audits.gpu.steps import GENERATION, REWARDS, Meter, judged
+from sp3f_lib.audits.gpu.steps import GENERATION, REWARDS, Meter, judged, trained
 from sp3f_lib.commands import main
 from sp3f_lib.profiles import ProfileError
 from sp3f_lib.runs import StageError
@@ -25,7 +25,6 @@ from sp3f_lib.runs import StageError
 GB = 1e9
 CPU = Device("cpu", "a CPU", 8 * GB, 8 * GB)
 H100 = Device("cuda", "NVIDIA H100 80GB HBM3", 80 * GB, 79 * GB, capability="9.0", driver="580.65")
-SAVED = KILLED // SAVE * SAVE
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +81,26 @@ def test_a_killed_training_goes_on_and_ends_as_one_that_nobody_disturbed(setting
         found.numbers | {"killed at step": 3, "last checkpoint": 2, "steps after it": 4, "largest difference": 0}
         == found.numbers
     )
+
+
+class Interrupted(TrainerCallback):
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == KILLED:
+            raise KeyboardInterrupt
+
+
+def test_an_optimizer_that_begins_anew_is_noticed_where_metrics_cannot_tell(setting, monkeypatch):
+    profile = kill_profile(setting, "grpo")
+    with pytest.raises(KeyboardInterrupt):
+        trained(setting, profile, "grpo", "killed-grpo", [lambda trainer: trainer.add_callback(Interrupted())])
+    killed = setting.folder / "killed-grpo"
+    (killed / "checkpoints" / f"checkpoint-{SAVED}" / "optimizer.pt").unlink()
+    # By the rule of a GPU: metrics within its noise, no weights.
+    monkeypatch.setattr("sp3f_lib.audits.gpu.kill.compared", lambda *given: compared(*given[:3], NOISE["grpo"]))
+    monkeypatch.setattr("sp3f_lib.audits.gpu.kill.different_weights", lambda *folders: [])
+    found = resumed(setting, profile, "grpo", killed)
+    assert found.misses == ("after step 2 the optimizer remembers nothing, undisturbed 2 steps of 26 tensors",)
+    assert found.numbers["largest difference"] < 1e-3
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
