@@ -1,4 +1,5 @@
-"""The real pretrained model: found without running its package's code, refused where it is not whole, as good as it was packed."""
+"""The real pretrained model: found without running its package's code, refused where it is not whole, as good as it was packed, and
+the same behind a server."""
 
 import base64
 import hashlib
@@ -10,10 +11,17 @@ import pytest
 
 from sp3f_lib.base import smollm2
 from sp3f_lib.base.smollm2 import QUESTIONS, packaged_gguf, read_header
+from sp3f_lib.generation.engines import EVALUATION, generator
+from sp3f_lib.generation.sampling import Sampling
+from sp3f_lib.judges import Pair, make_judge
 from sp3f_lib.lab.shipped import SMOLLM2
 from sp3f_lib.pipeline.models import model
 from sp3f_lib.profiles import load_profile
+from sp3f_lib.profiles.judge_section import Judge
 from sp3f_lib.runs import StageError
+
+from ..judges.asking import compare
+from ..serving import needs_serve, transformers_serve
 
 # ---- without the package
 
@@ -143,3 +151,40 @@ def test_the_name_stands_for_the_folder_once_it_is_made(real_model, monkeypatch)
     monkeypatch.setattr(smollm2, "PACKAGE", "llm-not-on-this-machine")  # it is not needed any more
     assert model(load_profile("laptop"), "base").resolve() == real_model
     assert load_profile("laptop").model.path == SMOLLM2
+
+
+# ---- behind `transformers serve`
+
+
+@pytest.fixture(scope="module")
+def served(real_model, tmp_path_factory):
+    """The real model's folder, while it is served at LLM_API_URL."""
+    needs_serve()
+    with (
+        transformers_serve(real_model, tmp_path_factory.mktemp("served") / "log") as address,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in {"LLM_API_URL": address, "LLM_API_KEY": "any", "NO_PROXY": "127.0.0.1"}.items():
+            patch.setenv(name, value)
+        yield str(real_model)
+
+
+def test_the_served_model_gives_the_greedy_answers_of_this_process(served):
+    changes = {"evaluation.server.vllm": False, "evaluation.server.concurrency": 1}
+    prompts = [[{"role": "user", "content": text}] for text in ("What is the capital of France?", "Say: uno, dos, tres.")]
+    sampling, answers = Sampling(max_new_tokens=10), {}
+    for who in ("transformers", "server"):
+        profile = load_profile("laptop", changes | {"evaluation.generator": who})
+        with generator(profile, served, section=EVALUATION) as generate:
+            answers[who] = [(one.text, one.finished) for one in generate(prompts, sampling, 0)]
+    assert "Paris" in answers["server"][0][0] and answers["server"] == answers["transformers"]
+
+
+def test_the_served_model_judges_and_what_it_says_is_kept(served, tmp_path):
+    given = {"model": served, "ledger": str(tmp_path / "ledger"), "max_tokens": 16, "max_retries": 1, "concurrency": 1}
+    pair = Pair("What is 1 + 2?", "1 + 2 = 3", "It is 4.", "1 + 2 = 3")
+    (first,), (second,) = (compare(make_judge(Judge(name="api", **given)), [pair]) for _ in range(2))
+    assert first.text.strip() and first.tokens_in > 100 and 0 < first.tokens_out <= 16
+    # So small a model may not keep to the form: then there is no verdict and a reason, never a guess.
+    assert (first.preference in (0.0, 0.5, 1.0)) != bool(first.reason)
+    assert second.replayed and second.text == first.text

@@ -1,29 +1,18 @@
 """The API judge against `transformers serve`, a server that is not ours, with a real model made here."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
 from sp3f_lib.judges import JudgeError, make_judge
 from sp3f_lib.profiles.judge_section import Judge as Settings
 
+from ..serving import needs_serve, transformers_serve
 from .asking import compare
 from .taught_model import SECRET, expected, made_once, questions
 
 pytest.importorskip("torch")
-_LONGEST_START = 120  # seconds; some 15 on an idle core
-if missing := [name for name in ("openai", "fastapi", "uvicorn", "rich") if find_spec(name) is None]:
-    pytest.skip(
-        f"`transformers serve` needs {', '.join(missing)}: pip install 'transformers[serving]'", allow_module_level=True
-    )
+needs_serve(allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -32,36 +21,8 @@ def served(tmp_path_factory):
     folder = made_once(tmp_path_factory)
     # As new_model saves it: without do_sample a request's temperature is ignored.
     assert json.loads((folder / "generation_config.json").read_text())["do_sample"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        str(Path(sys.executable).with_name("transformers")),
-        "serve",
-        str(folder),
-        "--port",
-        str(port),
-        "--device",
-        "cpu",
-    ]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    log_file = tmp_path_factory.mktemp("served") / "log"
-    with open(log_file, "w") as log:
-        process = subprocess.Popen([*command, "--host", "127.0.0.1"], stdout=log, stderr=subprocess.STDOUT, env=environment)
-    began = time.monotonic()
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
-            break
-        except OSError:
-            stopped = process.poll() is not None
-            if stopped or time.monotonic() > began + _LONGEST_START:
-                process.kill()
-                pytest.fail(f"the server {'ended' if stopped else 'did not start'}: {log_file.read_text()[-2000:]}")
-            time.sleep(0.2)
-    yield f"http://127.0.0.1:{port}/v1", str(folder)
-    process.kill()
-    process.wait()
+    with transformers_serve(folder, tmp_path_factory.mktemp("served") / "log") as address:
+        yield address, str(folder)
 
 
 @pytest.fixture
