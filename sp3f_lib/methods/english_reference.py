@@ -2,11 +2,12 @@
 
 `dpo` (english_start.py) prefers right answers of the model to wrong ones. A small real model has no right ones (SmolLM2-135M: 0 of
 200 on MGSM), so nothing would be paired. Here the chosen side is the English solution that the data set comes with, written by
-people, as they read it (without `<<...>>`). It starts from `methods.reference`, so that this one step is all that stands between
+people, as they read it, with a box at its end. It starts from `methods.reference`, so that this one step is all that stands between
 the two models of ICR's reward; its problems are those of the rl split, whatever prompts ICR is given.
 """
 
 import random
+import re
 from collections import Counter
 
 import pandas as pd
@@ -14,13 +15,14 @@ import pandas as pd
 from sp3f_lib.data.schema import problem_id
 from sp3f_lib.data.translate import english_text
 from sp3f_lib.evaluation.score import score
+from sp3f_lib.languages import closing_sentence
 from sp3f_lib.methods.english_start import MODELS as STARTS
 from sp3f_lib.methods.english_start import PAIRED, dpo_pairs, english_pair, row_of
-from sp3f_lib.methods.named import Named, Work
-from sp3f_lib.methods.shared import check_shared
-from sp3f_lib.profiles import Profile
+from sp3f_lib.methods.named import Named
+from sp3f_lib.methods.shared import PAIRS, check_shared
 
 NOT_WRONG, UNSOLVED = "no wrong answer", "no English reference solution"
+_MARKED = re.compile(r"####.*")
 _CODE = ("methods/english_reference.py", "data/translate.py")
 
 
@@ -37,17 +39,22 @@ def reference_pairs(
         row = row_of(english, id)
         texts = dict.fromkeys(text for text in group["text"] if text.strip())
         wrong = [text for text in texts if not score(row, text, threshold)["accuracy"]]
-        chosen = english_text(row["solution"] or "")
-        counts[UNSOLVED if not chosen.strip() else PAIRED if wrong else NOT_WRONG] += 1
-        if chosen.strip():
+        chosen = boxed_solution(row)
+        counts[UNSOLVED if not chosen else PAIRED if wrong else NOT_WRONG] += 1
+        if chosen:
             random.Random(f"{seed} {id}").shuffle(wrong)
             pairs += [english_pair(row, id, chosen, rejected) for rejected in wrong[:per_prompt]]
     return pairs, pd.DataFrame([{"prompts": name, "number": counts[name]} for name in (PAIRED, NOT_WRONG, UNSOLVED)])
 
 
-def work(profile: Profile) -> Work:
-    """What is sampled and paired, at most."""
-    return STARTS["dpo"].work(profile)
+def boxed_solution(row: dict) -> str:
+    r"""The English solution of a row as people read it; the prompt asks for a box, so one takes the place of GSM8K's `#### 3`.
+
+    >>> boxed_solution({"solution": "1+2=<<1+2=3>>3 eggs.\n#### 3", "reward_model": {"ground_truth": "3"}})
+    '1+2=3 eggs.\nTherefore, the answer is \\boxed{3}.'
+    """
+    solution = english_text(row["solution"] or "")
+    return _MARKED.sub(lambda match: closing_sentence("en", row["reward_model"]["ground_truth"]), solution).strip()
 
 
 MODELS: dict[str, Named] = {
@@ -59,8 +66,8 @@ MODELS: dict[str, Named] = {
         steps=lambda profile, given: {
             "pairs": dpo_pairs(profile, given.policy, "dpo_reference", reference_pairs, _CODE),
         },
-        rows="pairs.jsonl",
+        rows=PAIRS,
         check=check_shared,
-        work=work,
+        work=STARTS["dpo"].work,
     )
 }

@@ -82,7 +82,7 @@ def test_usage_that_cannot_be_ends_with_2(folder, capsys, arguments, message):
         (["train", "sp3f", "--set", "grpo.max_steps"], "--set grpo.max_steps: write KEY=VALUE, such as grpo.max_steps=20"),
         (["train", "sft", "--set", "sft.max_steps=0"], "profile lab: sft.max_steps must be positive, not 0"),
         (["train", "rlvr", "--set", "grpo.max_steps=0"], "profile lab: grpo.max_steps must be positive, not 0"),
-        (["pairs", "sp3f"], "'sp3f' is not trained on pairs; pairs have dpo, dpo_graded, icr_1, "),
+        (["pairs", "sp3f"], "'sp3f' is not trained on pairs; pairs have dpo, dpo_graded, dpo_reference, icr_1, "),
         (["pairs", "lidr_sft"], "'lidr_sft' is not trained on pairs"),
         (["pairs", "icr_1", "--export", "pairs.csv"], "--export pairs.csv: pairs are written as .jsonl or .parquet"),
         (["seeds", "--seeds", "cold=a-b"], "--seeds cold=a-b: write REGIME=FIRST-LAST, such as cold=0-9"),

@@ -18,7 +18,7 @@ from sp3f_lib.runs import MANIFEST, StageError, content_hash
 
 NO_SEED = -1  # of a model that no training in this folder made: the base model, one from a hub
 _EVALUATION = re.compile(r"evaluation-([^-]+)-(.+)")
-_PAIRS = re.compile(r"(icr|icr_content|lidr)-pairs-(\d+)-(.+)|(dpo|dpo_graded)-pairs-(.+)")
+_PAIRS = re.compile(r"(icr|icr_content|lidr)-pairs-(\d+)-(.+)|(dpo|dpo_graded|dpo_reference)-pairs-(.+)")
 _TRAINING = re.compile(r"([^-]+)-(.+)")
 # What ICR's pairs are called after, by the reward that chose them.
 _REWARDS = {"R_m": "icr_m", "R_t": "icr_t"}
