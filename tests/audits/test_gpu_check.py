@@ -18,6 +18,7 @@ from sp3f_lib.audits.gpu.program import checks_of, chosen
 from sp3f_lib.audits.gpu.result import FAIL, NOT_POSSIBLE, PASS, Check, Measured, NotPossible, run_checks, summary, table
 from sp3f_lib.audits.gpu.setting import alone_in, make_setting, tidy, with_attention
 from sp3f_lib.audits.gpu.steps import GENERATION, REWARDS, Meter, judged, trained
+from sp3f_lib.base import smollm2
 from sp3f_lib.commands import main
 from sp3f_lib.profiles import ProfileError
 from sp3f_lib.runs import StageError
@@ -117,12 +118,14 @@ def test_without_a_gpu_it_is_one_line(tmp_path, monkeypatch, capsys):
     ("words", "message"),
     [
         (["--model", "./nowhere"], "--model: there is no directory './nowhere'"),
+        (["--model", "smollm2"], "needs the package llm-not-on-this-machine, which is not installed: `make real`"),
         (["--model", "./half"], "model.safetensors is not whole, or no file of weights; was it half copied?"),
         (["--only", "fsdp3"], "--only fsdp3: no check has that in its name; nearest known: 'fsdp2'"),
     ],
 )
 def test_what_is_misspelt_or_broken_is_one_line(tmp_path, monkeypatch, capsys, setting, words, message):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(smollm2, "PACKAGE", "llm-not-on-this-machine")
     shutil.copytree(setting.model, "half")
     whole = Path("half", "model.safetensors").read_bytes()
     Path("half", "model.safetensors").write_bytes(whole[: len(whole) // 2])
