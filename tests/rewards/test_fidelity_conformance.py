@@ -15,6 +15,7 @@ LIMITS = {
     ("es", "SmolLM2, one word over and over"),  # taken for Asturian
     ("es", "SmolLM2 after SFT, two words beside the closing sentence"),  # "Le dije" for Yoruba
     ("fr", "Haitian Creole"),
+    ("fr", "SmolLM2, a French question within an English sentence"),  # a sentence is judged as a whole: for French
     ("he", "Biblical Aramaic in Hebrew letters"),
     ("hi", "Maithili"),
     ("it", "Corsican"),
