@@ -3,12 +3,14 @@
     sp3f train dpo_reference --profile laptop --folder ../shared/data --set methods.start=dpo_reference
     python benchmarks/icr_real.py runs/laptop/dpo_reference-all/KEY/model --folder ../shared/data         about 15 minutes of a core
 
-The preference step is English alone: solutions by people over wrong answers of the model's own. Two contests, by language:
+The preference step is English alone: solutions by people over wrong answers of the model's own. Three contests, by language:
 
-- *language*: two answers of the tuned model to one UltraFeedback prompt, one given to the prompt in the language and in that
-  language, one given to the English prompt and in English. The reward should be higher for the first.
+- *own*: two answers of the tuned model to one UltraFeedback prompt, one in the language of the prompt and one that is not. The reward
+  should be higher for the first. There are few such pairs.
+- *language*: an answer in the language of its prompt, and an English one that was given to the same prompt in English.
 - *quality*: GPT-4's answer to a question of MT-Bench (mathematics, reasoning, code; translated where it is not English) beside the
-  tuned model's own, both in the language. The reward should be higher for GPT-4's.
+  tuned model's own, both in the language. The reward should be higher for GPT-4's; but a sample of the tuned model has a high
+  log-ratio only because it was drawn from it, which the other two contests give to both sides.
 
 Rewards as ICR has them (generation/implicit_reward.py): R_c conditions on the English prompt, R_m on the one in the language; R_t
 on the English one, with the response translated by the model itself. Without a length penalty; `a character` divides by the length
@@ -70,9 +72,9 @@ def main() -> None:
             scored = score_responses(folder, responses, about, policy, reference, [reward], **part)
             found = found.merge(scored[[*RESPONSE, reward]], on=RESPONSE, how="left", validate="one_to_one")
         found.to_parquet(where / f"{contest}.parquet", index=False)
-        table = contests(found, contest)
-        print(f"\n{contest}: {len(about)} prompts, {asked.samples} answers each")
-        print(results(table, asked.rewards).to_string(index=False), flush=True)
+        for kind in ("own", "language") if contest == "language" else ("quality",):
+            print(f"\n{kind}: {len(about)} prompts, {asked.samples} answers each")
+            print(results(contests(found, kind), asked.rewards).to_string(index=False), flush=True)
 
 
 def short_prompts(folder: Path, number: int, characters: int) -> list[ParallelPrompt]:
@@ -109,11 +111,13 @@ def contests(found: pd.DataFrame, contest: str) -> pd.DataFrame:
     """Every pair of a prompt's responses of which one should be preferred: `better` and `worse` beside each other."""
     right = [is_faithful(text, code) for text, code in zip(found["text"], found["lang"], strict=True)]
     found = found.assign(right=right, english=[is_faithful(text, "en") for text in found["text"]])
-    if contest == "language":
-        better = found[(found["sample"] < ENGLISH) & found["right"] & (found["lang"] != "en")]
-        worse = found[(found["sample"] >= ENGLISH) & found["english"]]
-    else:
-        better, worse = found[found["sample"] == GPT4], found[(found["sample"] < ENGLISH) & found["right"]]
+    own = found["sample"] < ENGLISH
+    better, worse = {
+        "own": (own & found["right"], own & ~found["right"]),
+        "language": (own & found["right"] & (found["lang"] != "en"), (found["sample"] >= ENGLISH) & found["english"]),
+        "quality": (found["sample"] == GPT4, own & found["right"]),
+    }[contest]
+    better, worse = found[better], found[worse]
     return better.merge(worse, on=["lang", "id"], suffixes=(" better", " worse"))
 
 

