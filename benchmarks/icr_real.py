@@ -5,8 +5,8 @@
 
 The preference step is English alone: solutions by people over wrong answers of the model's own. Three contests, by language:
 
-- *own*: two answers of the tuned model to one UltraFeedback prompt, one in the language of the prompt and one that is not. The reward
-  should be higher for the first. There are few such pairs.
+- *own*: two answers of the tuned model to one UltraFeedback prompt, one in the language of the prompt and one that is not. The
+  reward should be higher for the first. There are few such pairs.
 - *language*: an answer in the language of its prompt, and an English one that was given to the same prompt in English.
 - *quality*: GPT-4's answer to a question of MT-Bench (mathematics, reasoning, code; translated where it is not English) beside the
   tuned model's own, both in the language. The reward should be higher for GPT-4's; but a sample of the tuned model has a high
