@@ -1,11 +1,12 @@
 """Whether one model is better than another on the same problems: one way, and one table, for all comparisons within problems.
 
-    compare(samples, "sp3f", ["rlvr", "sft"])      scored answers with a column `method`, and `seed` where there are several
+    compare(samples, "sp3f", ["rlvr", "sft"])              scored answers with a column `method`, and `seed` where there are several
+    compare_problems(samples, [("sp3f", "rlvr")])          the same of the evaluation problems, regime by regime
 
 A problem's gap is the mean over its answers by the one model minus that by the other. Problems on one text, and one problem in
 several languages, are a cluster: intervals draw clusters anew (bootstrap), and the standard error is the cluster-robust one, as
 statsmodels has it for a regression on a constant. Of several seeds, these are drawn too, the same for all problems. Claims about a
-method, whose unit are seeds, are `seeds.differences`.
+method, whose unit are seeds, are `seeds.differences`: the same columns, where they mean the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,9 +15,10 @@ import pandas as pd
 
 from sp3f_lib.evaluation.statistics import clustered_difference
 
-ALL = "all"
+ALL, OTHERS = "all", "not en"  # languages together: every one, all but English
 VALUES = ("accuracy", "fidelity")
 COLUMNS = ("task", "lang", "one", "other", "value", "mean", "low", "high", "p", "p_holm", "detectable", "problems", "seeds")
+_DIGITS = dict.fromkeys(("mean", "low", "high", "detectable"), 1) | dict.fromkeys(("p", "p_holm", "p_sign"), 4)
 
 
 def compare(samples: pd.DataFrame, one: str, others: Sequence[str], values: Sequence[str] = VALUES) -> pd.DataFrame:
@@ -43,6 +45,33 @@ def compare(samples: pd.DataFrame, one: str, others: Sequence[str], values: Sequ
     for _, family in table[table["lang"] != ALL].groupby(["task", "other", "value"], sort=False):
         table.loc[family.index, "p_holm"] = multipletests(family["p"], method="holm")[1]
     return table
+
+
+def compare_problems(
+    samples: pd.DataFrame, pairs: Sequence[tuple[str, str]], values: Sequence[str] = VALUES
+) -> pd.DataFrame:
+    """`compare` of the answers to the evaluation problems, for the `pairs` (one, other) that a regime has.
+
+    `samples`: as in `seeds.read_results`, with a column regime, which stands in front of `COLUMNS`; the task is `problems`.
+    """
+    tables = [pd.DataFrame(columns=["regime", *COLUMNS])]
+    samples = samples.assign(task="problems", cluster=samples["problem"])
+    for regime, part in samples.groupby("regime", sort=False):
+        there = [pair for pair in pairs if set(pair) <= set(part["method"])]
+        found = [compare(part, one, [other], values) for one, other in there]
+        tables += [table.assign(regime=regime)[["regime", *COLUMNS]] for table in found]
+    return pd.concat(tables[1:] or tables, ignore_index=True)
+
+
+def overall(table: pd.DataFrame) -> pd.DataFrame:
+    """The lines of all languages together; those of the only language where there is one."""
+    pooled = table[table["lang"] == ALL]
+    return pooled if len(pooled) else table
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Such a table, or one of `seeds.differences`, to be looked at."""
+    return table.round({name: digits for name, digits in _DIGITS.items() if name in table})
 
 
 def counted(samples: pd.DataFrame) -> pd.DataFrame:
