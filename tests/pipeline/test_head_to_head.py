@@ -88,7 +88,8 @@ def test_a_judge_that_fails_half_way_is_not_paid_twice(models, judge, capsys):
     judge.answer = fails
     asked = command("other", "--languages", "en", "--set", "judge.concurrency=1", "--set", "judge.failure_window=2")
     assert main(asked) == 1
-    assert "Every verdict is kept" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "judge m/contest-" in error and "Every verdict is kept" in error
     assert not list(models.glob("runs/toy/verdicts-*/*/manifest.json"))
     before, judge.answer = len(judge.requests), verdict
     assert main(asked) == 0
