@@ -28,8 +28,6 @@ def compare(samples: pd.DataFrame, one: str, others: Sequence[str], values: Sequ
     corrected for the languages of a task; the line of all languages is one test by itself. `detectable`: the smallest true
     difference that a test at 5 % would find in 80 % of such runs: what "no difference" can be said to exclude.
     """
-    from statsmodels.stats.multitest import multipletests
-
     rows: list[dict] = []
     for task, lang, part in by_language(counted(samples)):
         for other in others:
@@ -38,12 +36,24 @@ def compare(samples: pd.DataFrame, one: str, others: Sequence[str], values: Sequ
                 if gaps.empty:
                     raise ValueError(f"{task}, {lang}: {one} and {other} have no problem in common")
                 found = clustered_difference(gaps[value], gaps["cluster"], gaps["seed"], weights=language_weights(gaps))
-                about = {"task": task, "lang": lang, "one": one, "other": other, "value": value}
-                points = {name: 100 * found[name] for name in ("mean", "low", "high", "detectable")}
-                rows.append(about | found | points | {"p_holm": found["p"]})
+                rows.append({"task": task, "lang": lang, "one": one, "other": other, "value": value} | in_points(found))
     table = pd.DataFrame(rows, columns=COLUMNS)
-    for _, family in table[table["lang"] != ALL].groupby(["task", "other", "value"], sort=False):
-        table.loc[family.index, "p_holm"] = multipletests(family["p"], method="holm")[1]
+    corrected = with_holm(table[table["lang"] != ALL], ["task", "other", "value"])
+    return pd.concat([corrected, table[table["lang"] == ALL]]).sort_index()
+
+
+def in_points(found: dict) -> dict:
+    """What `clustered_difference` says of shares, in points; `p_holm` is `p` as long as nothing is corrected."""
+    return found | {name: 100 * found[name] for name in ("mean", "low", "high", "detectable")} | {"p_holm": found["p"]}
+
+
+def with_holm(table: pd.DataFrame, family: list[str]) -> pd.DataFrame:
+    """The table with `p_holm` corrected for all lines that agree in the columns `family`."""
+    from statsmodels.stats.multitest import multipletests
+
+    table = table.copy()
+    for _, lines in table.groupby(family, sort=False):
+        table.loc[lines.index, "p_holm"] = multipletests(lines["p"], method="holm")[1]
     return table
 
 
