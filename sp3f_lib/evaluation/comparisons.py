@@ -81,7 +81,8 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
     """Such a table, or one of `seeds.differences`, to be looked at."""
-    return table.round({name: digits for name, digits in _DIGITS.items() if name in table})
+    counts = {name: "Int64" for name in ("problems", "seeds") if name in table}
+    return table.round({name: digits for name, digits in _DIGITS.items() if name in table}).astype(counts)
 
 
 def counted(samples: pd.DataFrame) -> pd.DataFrame:
