@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from sp3f_lib.evaluation.harness_tasks import manager_of
 from sp3f_lib.evaluation.statistics import clustered_mean
@@ -80,8 +81,6 @@ def _bars_on_terminals_only():
 
     The package switches them on by itself, which no setting of tqdm undoes.
     """
-    from tqdm import tqdm
-
     original = tqdm.__init__
 
     def init(self, *given, **options):

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from sp3f_lib.evaluation.harness import _bars_on_terminals_only, score_of
 
@@ -26,8 +27,6 @@ def test_an_item_without_a_number_leaves_the_task_without_one():
 
 
 def test_the_packages_bars_are_for_terminals():
-    from tqdm import tqdm
-
     def bar() -> str:
         shown = io.StringIO()
         assert list(tqdm(range(3), disable=False, file=shown)) == [0, 1, 2]
