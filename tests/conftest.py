@@ -1,5 +1,6 @@
 """What the tests share: real data, a row to break, tiny models, a guard against endless work, repeatable hypothesis."""
 
+import gc
 import signal
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,14 @@ settings.load_profile("repeatable")
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 _LONGEST_SECONDS = 20
+# Among the half million objects that torch and TRL bring, Python's search for garbage took a fifth of the suite's time.
+gc.set_threshold(100_000, 20, 20)
+
+
+def pytest_collection_finish():
+    """The tests themselves are no garbage either."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

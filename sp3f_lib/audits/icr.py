@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from sp3f_lib.data.schema import problem_id
+from sp3f_lib.evaluation.comparisons import ALL, OTHERS
 from sp3f_lib.evaluation.score import score
 from sp3f_lib.evaluation.statistics import clustered_mean, paired_difference
 from sp3f_lib.methods.icr_pairs import GRID, candidates, extremes, fit_length_penalty
@@ -28,8 +29,6 @@ from sp3f_lib.rewards.fidelity import THRESHOLD
 TRUTHS = ("correct", "faithful", "good")
 # What a judge of length alone would say: the floor that a reward has to leave behind.
 LENGTH_BASELINES = {"shorter": -1, "longer": 1}
-# Pooled lines of every table by language.
-OTHERS, ALL = "not en", "all"
 CONTROLLED = "_lc"
 BETTER, EQUAL, WORSE, DECIDED = "better", "equal", "worse", "better, of those that differ"
 # Forty penalties of ICR's grid, closer together where they are small.

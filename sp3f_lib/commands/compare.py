@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from sp3f_lib.commands.app import JUDGE, verb
-from sp3f_lib.commands.options import BaseModel, Changes, PathOut, ProfileName, Regime, Seed, chosen
+from sp3f_lib.commands.app import CANNOT_FIT, JUDGE, verb
+from sp3f_lib.commands.options import BaseModel, Changes, DryRun, PathOut, ProfileName, Regime, Seed, chosen
 from sp3f_lib.commands.stage import at_work, begin, is_child, say_done
 from sp3f_lib.judges.contest_prompt import WAYS
 from sp3f_lib.profiles.section import ProfileError, nearest
@@ -33,6 +33,12 @@ def evaluation_changes(folder: Path | None, languages: str | None, limit: int | 
     return [f"{key}={json.dumps(value)}" for key, value in given.items() if value]
 
 
+def say_plan(plan: tuple[str, bool]) -> int:
+    """Prints a plan; the exit status says whether it can fit."""
+    print(plan[0])
+    return 0 if plan[1] else CANNOT_FIT
+
+
 @verb(JUDGE)
 def compare(
     one: Annotated[str, typer.Argument(metavar="ONE", help="a model of the table, a directory or hub id")],
@@ -56,12 +62,17 @@ def compare(
     model: BaseModel = None,
     changes: Changes = None,
     out: PathOut = None,
+    dry_run: DryRun = False,
 ) -> int:
     """Compare two models' answers by a judge, in both orders: win rates, wins, ties, losses; models that are not there are made."""
     if way not in WAYS:
         raise ProfileError(f"--way {way}: unknown{nearest(way, WAYS)}")
     own = [*(changes or ()), *evaluation_changes(folder, languages, limit, judge)]
     resolved = chosen(profile, own, regime=regime, seed=seed, model=model)
+    if dry_run:
+        from sp3f_lib.pipeline.judged_plans import compare_plan
+
+        return say_plan(compare_plan(resolved, one, other, task, way))
     begin()
     from sp3f_lib.pipeline.head_to_head import compare as make
 

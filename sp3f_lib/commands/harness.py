@@ -44,8 +44,8 @@ def harness(
 
     asked = Shots(shots, limit, chat)
     with at_work(resolved):
-        text, path = make(resolved, name, task, folder and str(folder), asked, against, out)
+        found = make(resolved, name, task, folder and str(folder), asked, against, out)
     if not is_child():
-        print(text)
-    say_done(path)
+        print(found.text)
+    say_done(found.path)
     return 0

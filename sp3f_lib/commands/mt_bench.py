@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from sp3f_lib.commands.app import JUDGE, verb
-from sp3f_lib.commands.compare import JudgeName, Languages, TaskFolder, evaluation_changes
-from sp3f_lib.commands.options import BaseModel, Changes, PathOut, ProfileName, Regime, Seed, chosen
+from sp3f_lib.commands.compare import JudgeName, Languages, TaskFolder, evaluation_changes, say_plan
+from sp3f_lib.commands.options import BaseModel, Changes, DryRun, PathOut, ProfileName, Regime, Seed, chosen
 from sp3f_lib.commands.stage import at_work, begin, is_child, say_done
 
 
@@ -26,10 +26,15 @@ def mt_bench(
     model: BaseModel = None,
     changes: Changes = None,
     out: PathOut = None,
+    dry_run: DryRun = False,
 ) -> int:
     """Rate a model's answers to MT-Bench from 1 to 10 by a judge, by category and turn; the model is made if it is not there."""
     own = [*(changes or ()), *evaluation_changes(folder, languages, limit, judge)]
     resolved = chosen(profile, own, regime=regime, seed=seed, model=model)
+    if dry_run:
+        from sp3f_lib.pipeline.judged_plans import mt_bench_plan
+
+        return say_plan(mt_bench_plan(resolved, name, repeats))
     begin()
     from sp3f_lib.pipeline.mt_bench import mt_bench as make
 

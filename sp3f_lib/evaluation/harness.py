@@ -5,11 +5,14 @@ beside them is clustered by passage. `acc_norm` divides a log-probability by the
 languages.
 """
 
+import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from sp3f_lib.evaluation.harness_tasks import manager_of
 from sp3f_lib.evaluation.statistics import clustered_mean
@@ -30,7 +33,13 @@ def transformers_model(model, tokenizer, batch_size: int):
     """A loaded model as lm_eval takes it."""
     from lm_eval.models.huggingface import HFLM
 
-    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+    said = logging.getLogger(HFLM.__module__)
+    level = said.level
+    said.setLevel(logging.ERROR)  # it warns that the model is loaded already, which is why it is given
+    try:
+        return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+    finally:
+        said.setLevel(level)
 
 
 def vllm_model(path: str, dtype: str, revision: str | None, engine: dict):
@@ -50,10 +59,11 @@ def run_task(model, task: str, folder: Path | None, asked: Shots) -> tuple[pd.Da
     """
     import lm_eval
 
-    found = lm_eval.simple_evaluate(
-        model=model, tasks=[task], task_manager=manager_of(task, folder), num_fewshot=asked.shots, limit=asked.limit,
-        apply_chat_template=asked.chat, log_samples=True,
-    )  # fmt: skip
+    with _bars_on_terminals_only():
+        found = lm_eval.simple_evaluate(
+            model=model, tasks=[task], task_manager=manager_of(task, folder), num_fewshot=asked.shots, limit=asked.limit,
+            apply_chat_template=asked.chat, log_samples=True,
+        )  # fmt: skip
     scores, items = [], []
     for name, samples in found["samples"].items():
         metrics = [key.split(",")[0] for key in found["results"][name] if "," in key and "_stderr" not in key]
@@ -63,6 +73,24 @@ def run_task(model, task: str, folder: Path | None, asked: Shots) -> tuple[pd.Da
         scores += [score_of(name, metric, found["results"][name], made) | beside for metric in metrics]
         items.append(made)
     return pd.DataFrame(scores), pd.concat(items, ignore_index=True)
+
+
+@contextmanager
+def _bars_on_terminals_only():
+    """Elsewhere, in a notebook or a log, every state of the package's progress bars would stay as a line.
+
+    The package switches them on by itself, which no setting of tqdm undoes.
+    """
+    original = tqdm.__init__
+
+    def init(self, *given, **options):
+        original(self, *given, **options | {"disable": options.get("disable") or None})  # None: unless it is a terminal
+
+    tqdm.__init__ = init
+    try:
+        yield
+    finally:
+        tqdm.__init__ = original
 
 
 def _item(task: str, sample: dict, metrics: list[str]) -> dict:

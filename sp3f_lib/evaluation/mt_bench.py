@@ -55,19 +55,24 @@ class Question:
         ]
 
 
-def read_questions(path: Path, limit: int | None = None) -> list[Question]:
-    """The first `limit` questions of every category; `RowError` names line and field."""
+def read_questions(path: Path, limit: int | None = None) -> tuple[list[Question], list[str]]:
+    """(the first `limit` questions of every category, ids of those that are left out, as one of their turns is empty: translations
+    have such); `RowError` names line and field."""
     found: list[Question] = []
+    empty: list[str] = []
     for number, item in enumerate(read_json_lines(path), 1):
         place = f"{path}, line {number}"
         turns, reference, category = item.get("turns"), item.get("reference"), item.get("category")
         if category not in TEMPERATURES:
             raise RowError(f"{place}: field 'category' is {category!r}; known: {', '.join(TEMPERATURES)}")
-        if not _are_texts(turns) or len(turns) != 2:
+        id = str(item.get("question_id", number))
+        if not isinstance(turns, list) or len(turns) != 2 or not all(isinstance(text, str) for text in turns):
             raise RowError(f"{place}: field 'turns' must be two texts")
+        if not _are_texts(turns):
+            empty.append(id)
+            continue
         if reference is not None and (not _are_texts(reference) or len(reference) != len(turns)):
             raise RowError(f"{place}: field 'reference' must be null or a text for each turn")
-        id = str(item.get("question_id", number))
         if any(one.id == id for one in found):
             raise RowError(f"{place}: question_id {id!r} is there already")
         shown = tuple(reference) if reference and category in _WITH_REFERENCE else None
@@ -80,7 +85,7 @@ def read_questions(path: Path, limit: int | None = None) -> list[Question]:
         counts[one.category] += 1
         if limit is None or counts[one.category] <= limit:
             kept.append(one)
-    return kept
+    return kept, empty
 
 
 def _are_texts(value) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sp3f_lib.evaluation.score import METRICS, read_samples
-from sp3f_lib.evaluation.statistics import clustered_mean, over_seeds_and_problems, sign_test
+from sp3f_lib.evaluation.statistics import clustered_mean, detectable, over_seeds_and_problems, sign_test
 
 # What the claims are about; then every other pair is two arms' business.
 HEADLINES = (("rlvr", "sft"), ("sp3f", "rlvr"), ("sp3f", "judge_unprivileged"), ("rlvr", "rlvr_without_fidelity"))
@@ -20,7 +20,8 @@ HEADLINES = (("rlvr", "sft"), ("sp3f", "rlvr"), ("sp3f", "judge_unprivileged"), 
 _ALL = ("accuracy", "fidelity", "both", "greedy", "steps", "tokens")
 _BY_LANGUAGE = ("accuracy en", "accuracy others", "fidelity en", "fidelity others")
 _NO_SHARES = ("steps", "tokens")  # of an answer: shown as they are, not in percent
-DIFFERENCE = ("regime", "one", "other", "value", "mean", "low", "high", "p_t", "p_sign", "seeds", "by_seed")
+# Those of `comparisons.COLUMNS` mean the same here, over seeds.
+DIFFERENCE = ("regime", "one", "other", "value", "mean", "low", "high", "p", "p_sign", "detectable", "seeds", "by_seed")
 Results = dict[tuple[str, int, str], Path]
 
 
@@ -101,8 +102,8 @@ def differences(
 ) -> pd.DataFrame:
     """Each pair (one, other) of methods within a seed, in percentage points: one line per regime and pair that it has.
 
-    Columns: regime, one, other, value, mean, low, high (95 % t interval over seeds; NaN of one seed), p_t, p_sign (two-sided),
-    seeds, by_seed (text).
+    Columns: regime, one, other, value, mean, low, high (95 % t interval over seeds; NaN of one seed), p (t test), p_sign (both
+    two-sided), detectable (the true difference that 80 % of such runs would find), seeds, by_seed (text).
     """
     from scipy import stats
 
@@ -116,9 +117,10 @@ def differences(
             mean, half = mean_and_half_width(gaps)
             half = half if np.isfinite(half) else float("nan")
             several = len(gaps) > 1 and np.ptp(gaps) > 0
-            p_t = float(stats.ttest_1samp(gaps, 0).pvalue) if several else float("nan")
+            p = float(stats.ttest_1samp(gaps, 0).pvalue) if several else float("nan")
+            found = detectable(float(gaps.std(ddof=1)) / len(gaps) ** 0.5, len(gaps) - 1) if several else float("nan")
             row = {"regime": regime, "one": one, "other": other, "value": value, "mean": mean, "low": mean - half}
-            row |= {"high": mean + half, "p_t": p_t, "p_sign": sign_test(gaps), "seeds": len(gaps)}
+            row |= {"high": mean + half, "p": p, "p_sign": sign_test(gaps), "detectable": found, "seeds": len(gaps)}
             rows.append(row | {"by_seed": " ".join(f"{gap:+.1f}" for gap in gaps)})
     return pd.DataFrame(rows, columns=DIFFERENCE)
 
@@ -174,7 +176,7 @@ def _text(table: pd.DataFrame) -> str:
     """A table in plain text, `-` for what is not there."""
     shown = table.copy()
     for name in shown.select_dtypes("float"):
-        shown[name] = [_number(value, 4 if name.startswith("p_") else 1) for value in shown[name]]
+        shown[name] = [_number(value, 4 if name in ("p", "p_sign") else 1) for value in shown[name]]
     return shown.to_string(index=False)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from sp3f_lib.evaluation.comparisons import ALL, by_language, compare, counted, language_weights
+from sp3f_lib.evaluation.comparisons import ALL, COLUMNS, by_language, compare, counted, language_weights
 from sp3f_lib.evaluation.statistics import clustered_mean
 
 ABOVE, BELOW = "above", "below"
@@ -19,8 +19,8 @@ def side_by_side(
     """A line for each task, language (and all of them) and method, of the sampled answers.
 
     Columns: task, lang, method; `value` with `<value>_low`, `<value>_high` (shares in [0, 1], 95 % over problems); `chance` (0
-    where a task has none); the difference to `reference` as `comparisons.compare` has it (points: mean, low, high, p_holm,
-    detectable; NaN for `reference` itself), and `verdict`: "above" or "below" it after Holm's correction, else "".
+    where a task has none); the difference to `reference` as `comparisons.compare` has it (in points, from `mean` on; NaN for
+    `reference` itself), and `verdict`: "above" or "below" it after Holm's correction, else "".
     """
     methods = list(dict.fromkeys(samples["method"]))
     rows = [
@@ -31,7 +31,7 @@ def side_by_side(
     table = pd.DataFrame(rows)
     table["chance"] = table["task"].map(chance).fillna(0.0)
     gaps = [compare(samples, method, [reference], (value,)) for method in methods if method != reference]
-    keys, columns = ["task", "lang", "one"], ["mean", "low", "high", "p_holm", "detectable"]
+    keys, columns = ["task", "lang", "one"], list(COLUMNS[COLUMNS.index("mean") :])
     found = pd.concat(gaps)[keys + columns] if gaps else pd.DataFrame(columns=keys + columns)
     table = table.merge(found.rename(columns={"one": "method"}), on=["task", "lang", "method"], how="left")
     table["verdict"] = ""

@@ -12,6 +12,7 @@ import numpy as np
 RESAMPLES = 10_000
 _BATCH = 500  # resamples at once: memory does not grow with the problems
 _LEVEL, _POWER = 0.05, 0.8
+_NO_SPREAD = 1e-9  # a standard error that is rounding alone
 
 
 def clustered_mean(values, clusters, confidence: float = 0.95, weights=None) -> dict:
@@ -66,13 +67,14 @@ def clustered_difference(gaps, clusters, seeds=None, confidence: float = 0.95, w
     gaps, sums, sizes = _by_cluster(gaps, clusters, seeds, weights)
     count, problems = sums.shape
     about = {"mean": float(sums.sum() / sizes.sum()), "problems": problems, "seeds": count}
-    if problems == 1 or np.ptp(gaps) == 0:
-        return about | _without_spread(gaps, sums.sum(0) / sizes.sum(0), confidence)
+    tested = _tested(sums, sizes) if problems > 1 else {"se": 0.0}
+    if tested["se"] < _NO_SPREAD:
+        return about | _without_spread(about["mean"], sums.sum(0) / sizes.sum(0), confidence)
     if count == 1:
         low, high = _over_clusters(sums[0], sizes[0], confidence)
     else:
         low, high = _over_seeds_and_clusters(sums, sizes, confidence)
-    return about | {"low": low, "high": high} | _tested(sums, sizes)
+    return about | {"low": low, "high": high} | tested
 
 
 def clustered_test(gaps, clusters, weights=None) -> dict:
@@ -120,12 +122,12 @@ def detectable(error: float, free: float) -> float:
     return float((stats.t.ppf(1 - _LEVEL / 2, free) + stats.t.ppf(_POWER, free)) * error)
 
 
-def _without_spread(gaps: np.ndarray, by_cluster: np.ndarray, confidence: float) -> dict:
-    """Resampling equal gaps would claim certainty. All that is known is their number: Wilson's width, on the scale of -1 to 1."""
+def _without_spread(mean: float, by_cluster: np.ndarray, confidence: float) -> dict:
+    """Resampling equal clusters would claim certainty. All that is known is their number: Wilson's width, on the scale -1 to 1."""
     from scipy import stats
 
     quantile = float(stats.norm.ppf((1 + confidence) / 2))
-    low, high = (2 * end - 1 for end in wilson((float(gaps.mean()) + 1) / 2, len(by_cluster), quantile))
+    low, high = (2 * end - 1 for end in wilson((mean + 1) / 2, len(by_cluster), quantile))
     error = (high - low) / 2 / quantile
     return {"low": low, "high": high, "se": error, "p": sign_test(by_cluster), "detectable": detectable(error, np.inf)}
 

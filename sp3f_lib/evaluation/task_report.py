@@ -20,7 +20,7 @@ samples; greedy: accuracy of the greedy answers; ambiguous, unread: answers that
 found; tokens: mean length; cut: cut off; coverage: the languages of a line. A bare letter has no language and is not faithful."""
 
 _DIFFERENCES = """Differences on the same problems, points [95 %, bootstrap over problems]; * significant at 5 % after Holm's
-correction for the languages of a task (a line over all languages is one test). detectable: where nothing was found, the true
+correction for {} (a line over all languages is one test). detectable: where nothing was found, the true
 difference that 80 % of such runs would have found; smaller ones are not excluded. problems: clusters (questions on one text)."""
 
 
@@ -71,22 +71,18 @@ def task_report(tables: dict[str, pd.DataFrame], answers: int) -> str:
     return "\n\n".join(parts)
 
 
-def comparison_report(table: pd.DataFrame) -> str:
+def comparison_report(table: pd.DataFrame, corrected_for: str = "the languages of a task") -> str:
     """A table of `comparisons.compare` for people: `*` where a difference is significant, else what could have been found."""
     rows = []
     for row in table.to_dict("records"):
         significant = row["p_holm"] < 0.05
-        line = {
-            "task": row["task"],
-            "lang": row["lang"],
-            "difference": f"{row['one']} - {row['other']}",
-            "value": row["value"],
-        }
+        line = {"task": row["task"]} | ({"lang": row["lang"]} if row["lang"] else {})
+        line |= {"difference": f"{row['one']} - {row['other']}", "value": row["value"]}
         line |= {"points": f"{row['mean']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}]{'*' if significant else ' '}"}
         line |= {"p_holm": f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001"}
         line |= {"detectable": "" if significant else _beyond(row["detectable"]), "problems": row["problems"]}
         rows.append(line)
-    return f"{_DIFFERENCES}\n{_text(pd.DataFrame(rows))}"
+    return f"{_DIFFERENCES.format(corrected_for)}\n{_text(pd.DataFrame(rows))}"
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:

@@ -72,9 +72,9 @@ def _of_config(task: Task, lang: str, config: str, folder: Path | None) -> list[
     where, raw = _read(task, lang, config, folder)
     if task.problems and len(raw) != task.problems:
         raise RowError(f"{where}: {len(raw)} rows instead of {task.problems}; is it cut off, or another split?")
-    rows = [_row(task, lang, config, number, row, f"{where}, row {number}") for number, row in enumerate(raw)]
+    rows = [_row(task, lang, config, number, row, f"{where}, row {number + 1}") for number, row in enumerate(raw)]
     first: dict[str, int] = {}
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows, 1):
         if (before := first.setdefault(row["id"], number)) != number:
             raise RowError(f"{where}, row {number}: {task.id} {row['id']!r} is there already, in row {before}")
     return rows
@@ -124,7 +124,7 @@ def _read(task: Task, lang: str, config: str, folder: Path | None) -> tuple[str,
 def _read_table(path: Path, columns: tuple[str, ...]) -> list[dict]:
     rows = []
     with path.open(encoding="utf-8", newline="") as file:
-        for number, fields in enumerate(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)):
+        for number, fields in enumerate(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE), 1):
             if len(fields) != len(columns):
                 raise RowError(f"{path}, row {number}: {len(fields)} fields instead of {', '.join(columns)}")
             rows.append(dict(zip(columns, fields, strict=True)))

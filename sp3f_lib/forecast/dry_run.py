@@ -14,7 +14,7 @@ from sp3f_lib.methods.models import apply_changes, before, find
 from sp3f_lib.profiles import Profile
 from sp3f_lib.stages import RUNS
 
-_OF_EVALUATION = {"name", "seed", "model", "data", "evaluation"}
+OF_EVALUATION = {"name", "seed", "model", "data", "evaluation"}
 _SHARED = {"model", "data", "launch", "lora"}
 _NOT_OF_GRPO = {"lab", "base", "sft", "preference", "dpo", "alignment", "self_translation"}
 
@@ -26,10 +26,10 @@ def dry_run(profile: Profile, name: str, evaluated: bool = False) -> tuple[str, 
     shown = {
         "sft": {"sft", *_SHARED, *(("methods", "self_translation") if entry.work else ())},
         "grpo": {*type(profile).model_fields} - _NOT_OF_GRPO,
-        "evaluate": _OF_EVALUATION,
+        "evaluate": OF_EVALUATION,
     }.get(stage, {stage, "methods", *_SHARED})
-    resolved = _as_yaml(profile, shown)
-    memory, gpu = _there(profile, stage)
+    resolved = as_yaml(profile, shown)
+    memory, gpu = machine_there(profile, stage)
     shape, runs = load_shape(profile), RUNS / profile.name
     if stage != "evaluate" and entry.work:
         found = preference_plan(profile, name, stage, shape, runs, memory, gpu)
@@ -70,11 +70,11 @@ def _whole(profile: Profile, name: str, found: Plan, shape: Shape, speed: Speed,
 def tasks_dry_run(profile: Profile, name: str) -> tuple[str, bool]:
     """(what the answers of a model to the tasks of the profile need; whether it fits). Nothing is loaded."""
     profile = apply_changes(profile, name)
-    found = task_plan(profile, load_shape(profile), *_there(profile, "evaluate"))
-    return f"{_as_yaml(profile, _OF_EVALUATION)}\n{found}", found.fits
+    found = task_plan(profile, load_shape(profile), *machine_there(profile))
+    return f"{as_yaml(profile, OF_EVALUATION)}\n{found}", found.fits
 
 
-def _there(profile: Profile, stage: str) -> tuple[float | None, str]:
+def machine_there(profile: Profile, stage: str = "evaluate") -> tuple[float | None, str]:
     """(bytes of one process's share of the machine, or of one GPU; the GPU's name)."""
     import torch
 
@@ -85,6 +85,7 @@ def _there(profile: Profile, stage: str) -> tuple[float | None, str]:
     return None, ""
 
 
-def _as_yaml(profile: Profile, sections: set[str]) -> str:
+def as_yaml(profile: Profile, sections: set[str]) -> str:
+    """Some sections of the resolved profile."""
     found = {key: value for key, value in profile.model_dump(mode="json").items() if key in sections}
     return yaml.safe_dump(found, sort_keys=False, allow_unicode=True)

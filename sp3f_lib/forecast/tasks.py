@@ -1,122 +1,39 @@
-"""What the answers to tasks will need: `sp3f evaluate sp3f --task mgsm --profile paper --set evaluation.generator=vllm --dry-run`.
+"""The plan of the answers to tasks: `sp3f evaluate sp3f --task mgsm --profile paper --dry-run`.
 
-Prompts are read where their files are in a folder; tasks of the hub say how many they have, and their length is assumed. Hours are
-estimated for vLLM, from what a GPU can do. With N weights of w bytes, b answers at a time on one engine of g GPUs:
-
-    a step (one token of b answers)    reads N w / g bytes of weights and the keys and values of b texts, at 50 to 80 % of the GPU's
-                                       bandwidth, and costs 2 N b / g FLOP at 20 to 50 % of its peak; the longer of the two counts
-    a prompt                           2 N / g FLOP a token, once: all its answers share it (vLLM's prefix cache)
-
-The time to load the model and to compile comes on top, and what several GPUs of one engine tell each other; b is the size of a
-block, less where the cache cannot hold as many.
+Prompts are read where their files are in a folder; tasks of the hub say how many they have, and their length is assumed.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from sp3f_lib.evaluation.task_rows import languages_asked, task_rows
 from sp3f_lib.evaluation.tasks import Task, load_task
-from sp3f_lib.forecast.hours import GPUS, UTILISATION, Hours, likely_gpu
-from sp3f_lib.forecast.memory import GB, GPU_SIZES, WIDTH, cache_memory, engine_share, evaluation_memory, smallest_gpu
+from sp3f_lib.forecast.answers import BYTES_PER_TOKEN, AnswersPlan, Prompts, answers_plan
 from sp3f_lib.forecast.shape import Shape
-from sp3f_lib.generation.engines import BLOCK_SIZES, answering_processes
 from sp3f_lib.profiles import Profile
 
-# GB/s, from NVIDIA's data sheets (A100: 80 GB SXM; H100: SXM).
-BANDWIDTH = {"L40S": 864, "A100": 2039, "H100": 3350}
-_READING = 0.5, 0.8  # of the bandwidth
-_BYTES_PER_TOKEN = 3.5
 _PROMPT_TOKENS = 300  # an assumption, where prompts are not read
-_ANSWER_TOKENS = 300  # on average, an assumption
 
 
-@dataclass(frozen=True)
-class TaskPlan:
-    """`lines` for people; whether the generator `fits` on the GPU that there is (or on any)."""
-
-    lines: tuple[str, ...]
-    fits: bool
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    task: Task
-    languages: tuple[str, ...]
-    prompts: int
-    tokens: int  # of all prompts
-    answers: int
-    read: bool
-
-    def __str__(self) -> str:
-        counted = "counted" if self.read else f"{_PROMPT_TOKENS} each assumed"
-        return (
-            f"{self.task.name}: {self.prompts:,} prompts in {len(self.languages)} languages ({' '.join(self.languages)}), "
-            f"{self.answers:,} answers; prompts about {self.tokens:,} tokens ({counted})"
-        )
-
-
-def task_plan(profile: Profile, shape: Shape, memory: float | None = None, gpu: str = "") -> TaskPlan:
+def task_plan(profile: Profile, shape: Shape, memory: float | None = None, gpu: str = "") -> AnswersPlan:
     """The plan of the answers to the tasks of the profile. `memory`: bytes of one GPU, `gpu`: its name, as in `plan.plan`."""
-    settings, asked = profile.evaluation, [_asked(profile, load_task(task)) for task in profile.evaluation.tasks]
-    answers, processes = sum(one.answers for one in asked), answering_processes(profile)
-    memory = profile.launch.gpu_memory_gb * GB if profile.launch.gpu_memory_gb else memory
-    smallest = smallest_gpu(lambda size: (evaluation_memory(profile, shape, size),))
-    needed = sum(evaluation_memory(profile, shape, memory or (smallest or GPU_SIZES[-1]) * GB).values())
-    fits = needed <= memory if memory else smallest is not None
-    lines = [str(one) for one in asked]
-    lines.append(
-        f"  {answers:,} answers in all ({settings.samples} sampled ones and a greedy one to a prompt), at most "
-        f"{answers * settings.max_new_tokens:,} tokens; {settings.generator}, {processes} process{'es' * (processes > 1)}"
-    )
-    place = (
-        f"{memory / GB:.0f} GB there"
-        if memory
-        else f"a GPU of {smallest} GB or more"
-        if smallest
-        else "more than any GPU has"
-    )
-    lines.append(f"  memory: {'fits' if fits else 'CANNOT FIT'}: {needed / GB:.1f} GB needed, {place}")
-    if settings.generator != "vllm":
-        return TaskPlan((*lines, "  time: estimated for vLLM only (evaluation.generator=vllm)"), fits)
-    kind = likely_gpu(gpu, memory or (smallest or GPU_SIZES[-1]) * GB)
-    for tokens, said in (
-        (min(_ANSWER_TOKENS, settings.max_new_tokens), "tokens an answer on average (ASSUMED)"),
-        (settings.max_new_tokens, "tokens each, the most there can be"),
-    ):
-        lines.append(f"  time: {_hours(profile, shape, asked, tokens, kind, processes)}; {tokens:,} {said}")
-    return TaskPlan((*lines, *([f"  assumed: {shape.note}"] if shape.note else [])), fits)
+    asked = [_asked(profile, load_task(task)) for task in profile.evaluation.tasks]
+    how = f"{profile.evaluation.samples} sampled ones and a greedy one to a prompt"
+    return answers_plan(profile, shape, asked, how, memory, gpu)
 
 
-def _asked(profile: Profile, task: Task) -> _Asked:
+def _asked(profile: Profile, task: Task) -> Prompts:
     settings = profile.evaluation
     folder, languages = Path(settings.folder) if settings.folder else None, languages_asked(profile, task)
     each = 1 + (settings.samples if task.decoding == "sampled" else 0)
     if folder is None and task.problems:
         count = min(settings.limit or task.problems, task.problems) * sum(len(task.configs(lang)) for lang in languages)
-        return _Asked(task, tuple(languages), count, count * _PROMPT_TOKENS, count * each, False)
-    rows = task_rows(task, languages, folder, settings.limit)
-    size = sum(len(message["content"].encode()) for row in rows for message in row["input"])
-    return _Asked(task, tuple(languages), len(rows), round(size / _BYTES_PER_TOKEN), len(rows) * each, True)
-
-
-def _hours(profile: Profile, shape: Shape, asked: list[_Asked], tokens: int, kind: str, processes: int) -> Hours:
-    prompts, answers = sum(one.prompts for one in asked), sum(one.answers for one in asked)
-    prompt_tokens, width = sum(one.tokens for one in asked), WIDTH[profile.model.torch_dtype]
-    gpus, (size, peak) = profile.evaluation.engine.get("tensor_parallel_size", 1), GPUS[kind]
-    one_text = cache_memory(shape, 1, round(prompt_tokens / prompts + tokens / 2), width)  # half way through its answer
-    room = gpus * engine_share(profile.evaluation.engine) * size * GB - width * shape.weights
-    at_once = max(1, min(BLOCK_SIZES["vllm"], -(-answers // processes), int(room / one_text)))
-    steps, read = answers / processes * tokens / at_once, (width * shape.weights + at_once * one_text) / gpus
-    seconds = []
-    for reading, computing in zip(reversed(_READING), reversed(UTILISATION), strict=True):
-        flop = 2 * shape.weights / gpus / (peak * 1e12 * computing)
-        step = max(read / (BANDWIDTH[kind] * 1e9 * reading), at_once * flop)
-        seconds.append(steps * step + prompt_tokens / processes * flop)
-    basis = (
-        f"ESTIMATE for {processes} engine{'s' * (processes > 1)} of {gpus} {kind}, {at_once} answers at a time, "
-        f"{_READING[0]:.0%} to {_READING[1]:.0%} of {BANDWIDTH[kind]} GB/s; loading comes on top"
+        tokens, counted = count * _PROMPT_TOKENS, f"{_PROMPT_TOKENS} each assumed"
+    else:
+        rows = task_rows(task, languages, folder, settings.limit)
+        size = sum(len(message["content"].encode()) for row in rows for message in row["input"])
+        count, tokens, counted = len(rows), round(size / BYTES_PER_TOKEN), "counted"
+    said = (
+        f"{task.name}: {count:,} prompts in {len(languages)} languages ({' '.join(languages)}), {count * each:,} answers; "
+        f"prompts about {tokens:,} tokens ({counted})"
     )
-    return Hours(seconds[0] / 3600, seconds[1] / 3600, basis)
+    return Prompts(said, count, tokens, count * each)

@@ -20,7 +20,7 @@ from collections import Counter, deque
 from sp3f_lib.endpoint.client import check_libraries
 from sp3f_lib.endpoint.transport import RequestError, Transport
 from sp3f_lib.judges.base import Asked, BudgetError, JudgeError
-from sp3f_lib.judges.face import messages
+from sp3f_lib.judges.face import messages, version
 from sp3f_lib.judges.ledger import Entry, Ledger
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.judges.spend import Budget, longest_reply
@@ -52,6 +52,7 @@ class ApiJudge(RecordedJudge):
         """
         entries: dict[str, Entry] = {}
         health, patience = self._health, self.settings.patience_seconds
+        named = f"{self.model}/{version(next(iter(missing.values())))}"
         async with self._transport.open():
             while left := [(key, one) for key, one in missing.items() if key not in entries]:
                 watch = asyncio.create_task(self._watch(entries, len(missing)))
@@ -65,12 +66,12 @@ class ApiJudge(RecordedJudge):
                 entries = {key: entry for key, entry in entries.items() if entry.status != "failed"}
                 pause = min(health.pause, patience - health.waited)
                 if health.fatal or pause <= 0:
-                    raise JudgeError(health.why(self.name))
+                    raise JudgeError(health.why(named))
                 print(f"judge: paused, {health.summary()}; trying again in {pause:.0f} s", flush=True)
                 await asyncio.sleep(pause)
                 health.probe(pause)
         if health.never_answered:
-            raise JudgeError(health.why(self.name))
+            raise JudgeError(health.why(named))
         return entries
 
     async def _round(self, left: list[tuple[str, Asked]], entries: dict[str, Entry]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sp3f_lib.endpoint.loop import wait_for
 from sp3f_lib.judges import face
 from sp3f_lib.judges.base import Asked, Judge, Pair, Verdict
-from sp3f_lib.judges.ledger import request_key
+from sp3f_lib.judges.ledger import Ledger, request_key
 from sp3f_lib.judges.recorded import RecordedJudge
 from sp3f_lib.judges.spend import Forecast, cap_note, price_of
 from sp3f_lib.profiles.judge_section import Judge as Settings
@@ -56,21 +56,21 @@ def _what_it_costs(judge: RecordedJudge, asked: Sequence[Asked]) -> str:
     said = f"{len(known)} of {len(keys)} replies are in {judge.ledger.path}"
     if not new:
         return said
-    expected = _forecast(judge, new)
+    expected = calls_of(judge.settings, new, judge.ledger)
     return f"{said}; asking for {expected}{cap_note(judge.settings, expected)}"
 
 
-def _forecast(judge: RecordedJudge, new: Sequence[Asked]) -> Forecast:
-    """From the texts themselves, which are all there; replies are those of the ledger, once it has some of this kind."""
-    settings, kind = judge.settings, face.version(new[0]).split("-")[0]
-    sizes = [
-        sum(len(message["content"].encode(errors="replace")) for message in face.messages(one, judge.ledger.secret))
-        for one in new
-    ]
-    tokens_in, basis = sum(sizes) / len(sizes) / _BYTES_PER_TOKEN, "estimated from the texts' length"
+def calls_of(settings: Settings, new: Sequence[Asked], ledger: Ledger | None, more: float = 0.0) -> Forecast:
+    """What asking about `new` takes, from their texts; replies are those of the ledger, once it has some of this kind.
+
+    `more`: tokens of a call for texts that are not there yet.
+    """
+    kind, secret = face.version(new[0]).split("-")[0], ledger.secret if ledger else bytes(16)
+    sizes = [sum(len(message["content"].encode(errors="replace")) for message in face.messages(one, secret)) for one in new]
+    tokens_in, basis = sum(sizes) / len(sizes) / _BYTES_PER_TOKEN + more, "estimated from the texts' length"
     guess = _TOKENS_OUT.get(getattr(new[0], "way", kind), _TOKENS_OUT["reasons"])
     tokens_out = min(guess, settings.max_tokens or guess)
-    if measured := judge.ledger.mean_tokens(settings.model, kind):
+    if measured := ledger and ledger.mean_tokens(settings.model, kind):
         (tokens_in, tokens_out), basis = measured, "from the mean of the calls in the ledger"
     price = price_of(settings)
     usd = price.usd(tokens_in, tokens_out) * len(new) if price else None

@@ -1,23 +1,29 @@
-"""A model's answers to instructions or conversations in several languages, a stage each; what judged evaluations begin with."""
+"""A model's answers to instructions or conversations in several languages, a stage; what judged evaluations begin with.
 
+Like the answers to tasks they are blocks on disk that processes share (shares.py): a kill costs one.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
-from sp3f_lib.generation.conversations import Conversation, converse
-from sp3f_lib.generation.engines import EVALUATION, check_generator, generation_settings, generator
+from sp3f_lib.generation.conversations import Chain, Conversation, answers, chains_of, make_chain, take_over
+from sp3f_lib.generation.engines import BLOCK_SIZES, EVALUATION, generation_settings, generator
+from sp3f_lib.generation.sampling import Sampling
 from sp3f_lib.methods.models import find, is_model
-from sp3f_lib.methods.shared import GENERATION_CODE, progress_of
+from sp3f_lib.pipeline.checks import check_answerer
 from sp3f_lib.pipeline.models import model
+from sp3f_lib.pipeline.shares import CODE, deal_out, made_by, work_on_share
 from sp3f_lib.profiles import Profile
-from sp3f_lib.runs import atomic_path
-from sp3f_lib.stages import make_stage
+from sp3f_lib.progress import progress_printer
+from sp3f_lib.runs import atomic_path, content_hash, write_text
+from sp3f_lib.stages import label, make_stage
 
-ANSWERS = "answers.parquet"
-_CODE = ("generation/conversations.py", *GENERATION_CODE)
+BLOCKS, _ASKED = "blocks", ".asked.json"
+_CODE = (*CODE, "generation/conversations.py")
 
 
 def name_of(name: str) -> str:
@@ -50,34 +56,55 @@ def conversations(
     asked: Mapping[str, Sequence[Conversation]],
     files: Mapping[str, Path],
 ) -> dict[str, Path]:
-    """{language: file of answers}: id, turn, text, finished, tokens. The model is loaded once, and only where answers are missing.
+    """{language: file of answers}: id, turn, text, finished, tokens, in the order of the conversations; a stage.
 
-    `asked`: the conversations of each language, `files`: where they come from.
+    `asked`: the conversations of each language, `files`: where they come from. Another language reuses what is there.
     """
-    from sp3f_lib.generation.sampling import Sampling
-
-    check_generator(profile, EVALUATION)
+    check_answerer(profile, lambda: conversations(profile, name, task, asked, files))
     called, path = name_of(name), model_at(profile, name)
-    sampling = Sampling(max_new_tokens=profile.evaluation.max_new_tokens, batch_size=profile.evaluation.batch_size)
+
+    def work(directory: Path) -> None:
+        write_text(directory / _ASKED, json.dumps({lang: [asdict(one) for one in some] for lang, some in asked.items()}))
+        job = {"model": str(path), "by": made_by(profile, path, _CODE), "label": label(profile, f"{task} {called}")}
+        chains, folder = _chains(directory, profile, job), directory / BLOCKS
+        wanted = [one.file for some in chains.values() for one in some if not take_over(folder, one)]
+        if files := list(dict.fromkeys(wanted)):
+            deal_out(directory, profile, job | {"files": files}, _make, "sp3f_lib.pipeline.conversations")
+        for lang, some in chains.items():
+            order = {one.id: number for number, one in enumerate(asked[lang])}
+            found = answers(folder, some)
+            found = found.iloc[found["id"].map(order).argsort(kind="stable")]
+            with atomic_path(directory / f"{lang}.parquet") as temporary:
+                found.to_parquet(temporary, index=False)
+
+    settings = generation_settings(profile, path, "max_new_tokens", section=EVALUATION)
+    settings |= {"asked": content_hash({lang: [asdict(one) for one in some] for lang, some in asked.items()})}
+    inputs = {"model": path} | {f"questions {lang}": files[lang] for lang in asked}
+    stage = f"answers-{task}-{called}-{profile.regime}".replace("/", "_")
+    directory = make_stage(profile, stage, work, settings, inputs, _CODE, tuple(f"{lang}.parquet" for lang in asked))
+    return {lang: directory / f"{lang}.parquet" for lang in asked}
+
+
+def _chains(directory: Path, profile: Profile, job: dict) -> dict[str, list[Chain]]:
+    """What is asked in each language, as the stage has written it down."""
+    asked, settings = json.loads((directory / _ASKED).read_text(encoding="utf-8")), profile.evaluation
+    sampling = Sampling(max_new_tokens=settings.max_new_tokens, batch_size=settings.batch_size)
     found = {}
-    with _loaded_when_needed(profile, path) as generate:
-        for lang, some in asked.items():
-
-            def work(directory: Path, lang=lang, some=some) -> None:
-                show = progress_of(profile, f"{task} {called} {lang}", directory)
-                answers = converse(directory / "parts", generate, some, sampling, profile.seed, show)
-                with atomic_path(directory / ANSWERS) as temporary:
-                    answers.to_parquet(temporary, index=False)
-
-            settings = generation_settings(profile, path, section=EVALUATION) | {
-                "sampling": asdict(sampling),
-                "seed": profile.seed,
-            }
-            settings |= {"temperatures": sorted({one.temperature for one in some}), "conversations": len(some)}
-            inputs = {"questions": files[lang], "model": path}
-            stage = f"answers-{task}-{called}-{lang}-{profile.regime}"
-            found[lang] = make_stage(profile, stage, work, settings, inputs, _CODE, (ANSWERS,)) / ANSWERS
+    for lang, some in asked.items():
+        talks = [Conversation(one["id"], tuple(one["questions"]), one["temperature"]) for one in some]
+        found[lang] = chains_of(talks, BLOCK_SIZES[settings.generator], sampling, job["by"])
     return found
+
+
+def _make(directory: Path, profile: Profile, job: dict, files: list[str], says: bool) -> None:
+    """The chains that begin with some files; `says` how far it is."""
+    chains = [one for some in _chains(directory, profile, job).values() for one in some if one.file in set(files)]
+    said = f"parts{' in each process' if len(files) < len(job['files']) else ''}"
+    show = progress_printer(job["label"], said, directory) if says else lambda done, total: None
+    with generator(profile, job["model"], section=EVALUATION) as generate:
+        for number, chain in enumerate(chains, 1):
+            make_chain(directory / BLOCKS, chain, generate)
+            show(number, len(chains))
 
 
 def read_answers(path: Path) -> pd.DataFrame:
@@ -85,15 +112,5 @@ def read_answers(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-@contextmanager
-def _loaded_when_needed(profile: Profile, path: Path | str):
-    """A generator whose model is loaded by its first call."""
-    with ExitStack() as stack:
-        opened = []
-
-        def generate(*given, **options):
-            if not opened:
-                opened.append(stack.enter_context(generator(profile, path, section=EVALUATION)))
-            return opened[0](*given, **options)
-
-        yield generate
+if __name__ == "__main__":
+    work_on_share(_make)

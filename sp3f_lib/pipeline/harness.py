@@ -1,14 +1,17 @@
 """Tasks of lm-evaluation-harness for one or two models: a stage a task, one table (alignment tax: a model against its start)."""
 
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 
+from sp3f_lib.evaluation.comparisons import COLUMNS, in_points, with_holm
 from sp3f_lib.evaluation.harness import Shots, run_task, transformers_model, vllm_model
 from sp3f_lib.evaluation.harness_tasks import check_installed, local_file, manager_of, write_local
 from sp3f_lib.evaluation.statistics import clustered_difference
+from sp3f_lib.evaluation.task_report import comparison_report
 from sp3f_lib.generation.engines import free_gpu, loaded_model, which_model
 from sp3f_lib.pipeline.conversations import file_name, model_at, name_of
 from sp3f_lib.profiles import Profile, ProfileError
@@ -16,14 +19,21 @@ from sp3f_lib.runs import atomic_path
 from sp3f_lib.stages import RUNS, label, make_stage
 
 SCORES, ITEMS = "scores.csv", "items.parquet"
-_BESIDE = ("difference", "detectable")
 _CODE = ("evaluation/harness.py", "evaluation/harness_tasks.py")
 _HEAD = """Scores by lm_eval {version}, percent, with its standard error and [95 % intervals, clustered by passage where there
 are any]. acc_norm is per character of an option, not to be compared over languages; n: items, of these undefined: without a
 number by the package, too_long: longer than the model's context."""
-_DIFFERENCE = (
-    "difference: {one} minus {other} on the same items [95 %]; detectable: the true one that 4 of 5 such runs would find."
-)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores (shares), differences between the two models in the format of `comparisons.compare` (None of one model), the text that
+    shows both, and where the scores are written; the differences are beside, `...-differences.csv`."""
+
+    scores: pd.DataFrame
+    differences: pd.DataFrame | None
+    text: str
+    path: Path
 
 
 def harness(
@@ -34,8 +44,8 @@ def harness(
     asked: Shots,
     against: str | None = None,
     out: Path | None = None,
-) -> tuple[str, Path]:
-    """(the table as text, its CSV) of the tasks for a model, and for the model `against` which it is held, if there is one."""
+) -> Scored:
+    """The tasks for a model, and for the model `against` which it is held, if there is one; tables are written as CSV."""
     check_installed()
     if asked.shots and folder:
         raise ProfileError("--shots: a local file has no rows to take examples from; give it without --folder")
@@ -53,15 +63,20 @@ def harness(
     made = {one: _of_model(profile, one, files, asked) for one in names}
     table = pd.concat([scores.assign(model=names[one]) for one, (scores, _) in made.items()], ignore_index=True)
     table.insert(0, "model", table.pop("model"))
-    notes = [_HEAD.format(version=metadata.version("lm_eval"))]
-    if against:
-        differences = _differences(made[name][1], made[against][1]).assign(model=names[name])
-        table = table.merge(differences, on=["model", "task", "metric"], how="left")
-        notes.append(_DIFFERENCE.format(one=names[name], other=names[against]))
+    told = [_HEAD.format(version=metadata.version("lm_eval")), _shown(table).to_string(index=False)]
     out = out or RUNS / profile.name / file_name("harness", *names.values(), profile.regime)
-    with atomic_path(out) as temporary:
+    _write(table, out)
+    if not against:
+        return Scored(table, None, "\n".join(told), out)
+    differences = _differences(made[name][1], made[against][1], names[name], names[against])
+    _write(differences, out.with_name(f"{out.stem}-differences.csv"))
+    told += ["", comparison_report(differences, "the tasks")]
+    return Scored(table, differences, "\n".join(told), out)
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
-    return "\n".join([*notes, _shown(table).to_string(index=False)]), out
 
 
 def _of_model(profile: Profile, name: str, files: dict[str, Path | None], asked: Shots) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -112,23 +127,16 @@ def _loaded_when_needed(profile: Profile, path: Path | str):
         yield load
 
 
-def _differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Of every metric of every task: difference, d_low, d_high, d_detectable; clusters are those of the intervals."""
+def _differences(one: pd.DataFrame, other: pd.DataFrame, name: str, against: str) -> pd.DataFrame:
+    """Of every metric of every task, in the format of `compare`, corrected for the tasks; clusters are those of the intervals."""
     rows = []
     for task in dict.fromkeys(one["task"]):
         a, b = (found[found["task"] == task].set_index("doc") for found in (one, other))
         metrics = [name for name in a.columns if name not in ("task", "cluster")]
         for metric in [name for name in metrics if a[name].notna().all() and b[name].notna().all()]:
-            found = clustered_difference(a[metric] - b[metric], a["cluster"])
-            row = {
-                "task": task,
-                "metric": metric,
-                "difference": found["mean"],
-                "d_low": found["low"],
-                "d_high": found["high"],
-            }
-            rows.append(row | {"d_detectable": found["detectable"]})
-    return pd.DataFrame(rows)
+            found = in_points(clustered_difference(a[metric] - b[metric], a["cluster"]))
+            rows.append({"task": task, "lang": "", "one": name, "other": against, "value": metric} | found)
+    return with_holm(pd.DataFrame(rows, columns=COLUMNS), ["value"])
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
@@ -138,13 +146,5 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
         interval = f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
         score = f"{100 * row['value']:.1f} ± {100 * row['stderr']:.1f} {interval}"
         line["score"] = "-" if pd.isna(row["value"]) else score
-        if "difference" in table:
-            span = f"{100 * row['difference']:+.1f} [{100 * row['d_low']:+.1f}, {100 * row['d_high']:+.1f}]"
-            known = not pd.isna(row["difference"])
-            line |= (
-                {"difference": span, "detectable": f"{100 * row['d_detectable']:.1f}"}
-                if known
-                else dict.fromkeys(_BESIDE, "")
-            )
         lines.append(line | {name: row[name] for name in ("n", "shots", "undefined", "too_long", "data")})
     return pd.DataFrame(lines)

@@ -45,31 +45,48 @@ def is_reference(other: str) -> bool:
     return other.endswith((".json", ".jsonl"))
 
 
-def compare(profile: Profile, one: str, other: str, task: str, way: str, out: Path | None = None) -> Compared:
-    """Everything from the answers to the table, which is written as CSV; what is there is not made again."""
+@dataclass(frozen=True)
+class Match:
+    """What is compared: instructions by language and their files, how both are called, and, if the second is a file of answers,
+    its outputs and files by language."""
+
+    asked: dict[str, list[Instruction]]
+    files: dict[str, Path]
+    mine: str
+    called: str
+    references: dict[str, list[str]] | None
+    sources: dict[str, Path]
+
+
+def read_match(profile: Profile, one: str, other: str, task: str) -> Match:
+    """Everything that can be read and checked before a model is loaded or a judge is paid."""
     settings = profile.evaluation
     wanted = settings.languages or profile.data.eval_languages or profile.data.languages
     files = languages_of(task, settings.folder, wanted, named=bool(settings.languages))
     check_judge(profile.judge)
-    asked = {lang: read_instructions(path, settings.limit) for lang, path in files.items()}
-    if is_reference(other):
-        if len(files) > 1 and "{lang}" not in other:
-            raise ProfileError(
-                f"{other}: one file for {', '.join(files)}; write {{lang}} in its path for the language, or give one language"
-            )
-        # All files are read before a model is loaded or a judge is paid.
-        sources = {lang: Path(other.replace("{lang}", lang)) for lang in files}
-        references = {lang: read_reference(path, asked[lang]) for lang, path in sources.items()}
-        against, called = {lang: texts for lang, (_, texts) in references.items()}, next(iter(references.values()))[0]
-    else:
-        called = name_of(other)
-    mine = name_of(one)
-    if mine == called and not is_reference(other):
-        raise ProfileError(f"{one} against {other}: both are called {mine!r}; give two models")
-    talks = {lang: [Conversation(found.id, (found.text,)) for found in some] for lang, some in asked.items()}
-    answers = conversations(profile, one, task, talks, files)
-    ours = {lang: read_answers(path)["text"].tolist() for lang, path in answers.items()}
+    asked, mine = {lang: read_instructions(path, settings.limit) for lang, path in files.items()}, name_of(one)
     if not is_reference(other):
+        if mine == (called := name_of(other)):
+            raise ProfileError(f"{one} against {other}: both are called {mine!r}; give two models")
+        return Match(asked, files, mine, called, None, {})
+    if len(files) > 1 and "{lang}" not in other:
+        raise ProfileError(
+            f"{other}: one file for {', '.join(files)}; write {{lang}} in its path for the language, or give one language"
+        )
+    sources = {lang: Path(other.replace("{lang}", lang)) for lang in files}
+    found = {lang: read_reference(path, asked[lang]) for lang, path in sources.items()}
+    called, texts = next(iter(found.values()))[0], {lang: outputs for lang, (_, outputs) in found.items()}
+    return Match(asked, files, mine, called, texts, sources)
+
+
+def compare(profile: Profile, one: str, other: str, task: str, way: str, out: Path | None = None) -> Compared:
+    """Everything from the answers to the table, which is written as CSV; what is there is not made again."""
+    match = read_match(profile, one, other, task)
+    asked, files, mine, called = match.asked, match.files, match.mine, match.called
+    talks = {lang: [Conversation(found.id, (found.text,)) for found in some] for lang, some in asked.items()}
+    answers, against, sources = conversations(profile, one, task, talks, files), match.references, match.sources
+    ours = {lang: read_answers(path)["text"].tolist() for lang, path in answers.items()}
+    if against is None:
         sources = conversations(profile, other, task, talks, files)
         against = {lang: read_answers(path)["text"].tolist() for lang, path in sources.items()}
     verdicts = []

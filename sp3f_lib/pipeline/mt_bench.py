@@ -22,14 +22,24 @@ _CODE = (
 )  # fmt: skip
 
 
-def mt_bench(profile: Profile, name: str, repeats: int = 1, out: Path | None = None) -> tuple[pd.DataFrame, str, Path]:
-    """(table, text, CSV); `repeats`: how often the judge rates each answer. What is there is not made again."""
+def read_asked(profile: Profile, name: str) -> tuple[dict[str, Path], dict[str, list[Question]], str]:
+    """(files, questions of each language, how the model is called): what can be checked before a model is loaded."""
     settings = profile.evaluation
     wanted = settings.languages or profile.data.eval_languages or profile.data.languages
     files = languages_of(TASK, settings.folder, wanted, named=bool(settings.languages))
     check_judge(profile.judge)
-    asked = {lang: read_questions(path, settings.limit) for lang, path in files.items()}
-    called, talks = name_of(name), {lang: [one.conversation for one in some] for lang, some in asked.items()}
+    asked = {}
+    for lang, path in files.items():
+        asked[lang], empty = read_questions(path, settings.limit)
+        if empty:
+            print(f"{path}: left out, as a turn is empty: question {', '.join(empty)}", flush=True)
+    return files, asked, name_of(name)
+
+
+def mt_bench(profile: Profile, name: str, repeats: int = 1, out: Path | None = None) -> tuple[pd.DataFrame, str, Path]:
+    """(table, text, CSV); `repeats`: how often the judge rates each answer. What is there is not made again."""
+    files, asked, called = read_asked(profile, name)
+    talks = {lang: [one.conversation for one in some] for lang, some in asked.items()}
     answers = conversations(profile, name, TASK, talks, files)
     rated = [_ratings(profile, called, lang, some, files[lang], answers[lang], repeats) for lang, some in asked.items()]
     table = score_table(pd.concat(rated, ignore_index=True))

@@ -93,19 +93,19 @@ def plot_outcomes(table: pd.DataFrame):
 def plot_tax(table: pd.DataFrame, reference: str):
     """What each model gained or lost against `reference` on tasks of lm-evaluation-harness, in points.
 
-    `table`: a line per method and task, with difference, d_low and d_high (shares; 95 % over the same items).
+    `table`: differences of one value by task, in the format of `comparisons.compare`.
     """
     import matplotlib.pyplot as plt
 
     apply_theme()
-    tasks, methods = list(dict.fromkeys(table.task)), list(dict.fromkeys(table.method))
+    tasks, methods = list(dict.fromkeys(table.task)), list(dict.fromkeys(table.one))
     figure, axis = plt.subplots(figsize=(WIDTH, 1.3 + (0.15 + 0.2 * len(methods)) * len(tasks)), layout="constrained")
     shifts = (np.arange(len(methods)) - (len(methods) - 1) / 2) * 0.8 / max(len(methods), 1)
     for shift, name in zip(shifts, methods, strict=True):
-        part = table[table.method == name].set_index("task").loc[tasks]
-        bars = 100 * np.array([part.difference - part.d_low, part.d_high - part.difference])
+        part = table[table.one == name].set_index("task").loc[tasks]
+        mean, ends = part["mean"], np.array([part["mean"] - part.low, part.high - part["mean"]])
         style = {"color": METHOD_COLOURS[name], "fmt": METHOD_MARKERS[name], "mec": "black", "mew": 0.6, "capsize": 2}
-        axis.errorbar(100 * part.difference, np.arange(len(tasks)) + shift, xerr=bars, label=METHOD_NAMES[name], **style)
+        axis.errorbar(mean, np.arange(len(tasks)) + shift, xerr=ends, label=METHOD_NAMES[name], **style)
     axis.axvline(0, color="black", lw=0.8)
     axis.set_yticks(range(len(tasks)), tasks)
     axis.invert_yaxis()

@@ -23,7 +23,7 @@ def sentences(gaps: pd.DataFrame) -> list[str]:
     """One sentence for each line of `seeds.differences`.
 
     >>> row = {"regime": "cold", "one": "sp3f", "other": "rlvr", "value": "accuracy", "mean": 21.04, "low": 8.0, "high": 34.1}
-    >>> sentences(pd.DataFrame([row | {"p_t": 0.02, "p_sign": 0.25, "seeds": 3, "by_seed": ""}]))
+    >>> sentences(pd.DataFrame([row | {"p": 0.02, "p_sign": 0.25, "seeds": 3, "by_seed": ""}]))
     ['cold: SP3F minus RLVR is +21.0 points of accuracy [+8.0, +34.1] over 3 seeds: significant.']
     """
     return [_sentence(row) for row in gaps.itertuples()]
@@ -33,7 +33,7 @@ def _sentence(row) -> str:
     start = f"{row.regime}: {_names(row)} is {row.mean:+.1f} points of {_WHAT.get(row.value, row.value)}"
     if row.seeds < 2:
         return f"{start} in one seed, which says nothing about another."
-    if math.isnan(row.p_t):
+    if math.isnan(row.p):
         return f"{start} in each of {row.seeds} seeds, without any spread."
     verdict = "significant" if row.low > 0 or row.high < 0 else "not significant: the interval holds 0"
     return f"{start} [{row.low:+.1f}, {row.high:+.1f}] over {row.seeds} seeds: {verdict}."

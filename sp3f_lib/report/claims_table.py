@@ -103,7 +103,7 @@ def verdicts(results: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> pd.Da
     """A line per claim, in their order.
 
     Columns: paper, claim, regime, one, other, value, start (mean of `other`, percent; of a difference of differences none), mean,
-    low, high (points), seeds, p_t, p_sign, p_holm (over all claims that were measured), verdict, seeds_needed (of undecided ones
+    low, high (points), seeds, p, p_sign, p_holm (over all claims that were measured), verdict, seeds_needed (of undecided ones
     whose interval is wider: for a half width of `SMALLEST`), command.
     """
     from statsmodels.stats.multitest import multipletests
@@ -111,7 +111,7 @@ def verdicts(results: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> pd.Da
     rows = [_row(results, claim) for claim in claims]
     measured = [row for row in rows if row["verdict"] != UNMEASURED]
     if measured:
-        _, corrected, *_ = multipletests([row["p_t"] for row in measured], method="holm")
+        _, corrected, *_ = multipletests([row["p"] for row in measured], method="holm")
         for row, p in zip(measured, corrected, strict=True):
             row["p_holm"] = float(p)
             row["verdict"] = _verdict(row)
@@ -155,13 +155,13 @@ def _row(results: pd.DataFrame, claim: Claim) -> dict:
     gaps = gaps.dropna().to_numpy()
     row = {"paper": claim.paper, "claim": claim.said, "regime": claim.regime, "one": claim.one, "other": claim.other}
     row |= {"value": claim.value, "start": start, "mean": math.nan, "low": math.nan, "high": math.nan, "seeds": len(gaps)}
-    row |= {"p_t": math.nan, "p_sign": math.nan, "p_holm": math.nan, "verdict": UNMEASURED, "seeds_needed": math.nan}
+    row |= {"p": math.nan, "p_sign": math.nan, "p_holm": math.nan, "verdict": UNMEASURED, "seeds_needed": math.nan}
     row["command"] = _command(results, claim)
     if len(gaps) < LEAST_SEEDS:
         return row
     mean, half = mean_and_half_width(gaps)
     row |= {"mean": mean, "low": mean - half, "high": mean + half, "p_sign": sign_test(gaps), "verdict": UNDECIDED}
-    return row | {"p_t": _p(gaps)}
+    return row | {"p": _p(gaps)}
 
 
 def _pairs(results: pd.DataFrame, claim: Claim, regime: str, value: str) -> pd.DataFrame:

@@ -16,8 +16,9 @@ def nothing_is_made(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small(tmp_path) -> list[str]:
-    """Options that choose a model which is not looked for on the hub."""
-    LlamaConfig(num_hidden_layers=2).save_pretrained(tmp_path / "model")
+    """Options that choose a model which is not looked for on the hub. Its layers are timed where a profile uses the CPU."""
+    sizes = {"hidden_size": 128, "intermediate_size": 256, "num_attention_heads": 4, "num_key_value_heads": 4}
+    LlamaConfig(num_hidden_layers=2, vocab_size=4000, **sizes).save_pretrained(tmp_path / "model")
     return ["--model", "./model"]
 
 
@@ -34,7 +35,7 @@ def test_another_batch_is_noted(small, capsys):
 
 
 def test_a_plan_that_cannot_fit_ends_with_2(small, capsys):
-    command = ["train", "sft", "--profile", "gpu1", *small, "--dry-run", "--set", "launch.gpu_memory_gb=1"]
+    command = ["train", "sft", "--profile", "gpu1", *small, "--dry-run", "--set", "launch.gpu_memory_gb=0.05"]
     assert main(command) == 2
     assert "\nsft: CANNOT FIT" in capsys.readouterr().out
 

@@ -74,7 +74,7 @@ def test_a_question_repeated_its_options_listed_or_half_an_option_chooses_nothin
     task = load_task(name)
     for lang in covered(task, LANGUAGES, shared_data):
         halves = 0
-        for row in task_rows(task, [lang], shared_data)[::8]:
+        for row in task_rows(task, [lang], shared_data)[::16]:
             options, whole = row["options"], row["input"][-1]["content"]
             question, _, listed = whole.rpartition("\n\nA) ")
             for text in (question, rf"\boxed{{{question[:300]}}}"):
@@ -86,14 +86,14 @@ def test_a_question_repeated_its_options_listed_or_half_an_option_chooses_nothin
                 if len(half) > 3 and half.casefold() not in [other.strip(" .").casefold() for other in options]:
                     halves += 1
                     assert read_choice(rf"\boxed{{{half}}}", options, lang).letter in (None, letter), half
-        assert halves > 95
+        assert halves > 45
 
 
 @pytest.mark.parametrize("name", ["belebele", "global_mmlu_lite"])
 def test_a_model_that_knows_is_right_and_one_that_guesses_is_at_chance(shared_data, name):
     task = load_task(name)
     for lang in covered(task, LANGUAGES, shared_data):
-        rows = task_rows(task, [lang], shared_data)
+        rows = task_rows(task, [lang], shared_data)[::3]  # the detectors take the time
         knows = [score_answer(row, closing_sentence(lang, row["gold"]), 0.7) for row in rows]
         assert all(one["accuracy"] == one["authors"] == 1 for one in knows)
         always = [score_answer(row, closing_sentence(lang, "(C)"), 0.7) for row in rows]

@@ -122,6 +122,11 @@ def test_equal_gaps_claim_no_certainty(gap, p):
     assert -1 <= found["low"] <= gap <= found["high"] <= 1
 
 
+def test_equal_clusters_of_unequal_gaps_claim_no_certainty_either():
+    found = clustered_difference([1.0, 0.0] * 8, np.arange(8).repeat(2))
+    assert found["mean"] == 0.5 and found["low"] < 0.5 < found["high"] and found["p"] == pytest.approx(2 / 2**8)
+
+
 def test_what_is_printed_says_what_could_have_been_found(table):
     lines = [line.split() for line in comparison_report(table).splitlines()[3:]]
     by_lang = {line[1]: line for line in lines if "accuracy" in line}

@@ -20,12 +20,12 @@ def write(tmp_path, *rows):
 
 
 def test_what_the_judge_is_asked(tmp_path):
-    first, second = read_questions(write(tmp_path, GOOD))[0].ratings(["two", "three"], "en", repeats=1)
+    first, second = read_questions(write(tmp_path, GOOD))[0][0].ratings(["two", "three"], "en", repeats=1)
     assert (first.response, first.reference, first.earlier) == ("two", "2", ())
     assert (second.question, second.response, second.reference) == ("Plus 1?", "three", "3")
     assert [(turn.question, turn.answer, turn.reference) for turn in second.earlier] == [("1 + 1?", "two", "2")]
     # References of other categories, if there are any, are not shown.
-    (plain,) = read_questions(write(tmp_path, GOOD | {"category": "writing"}))
+    (plain,), _ = read_questions(write(tmp_path, GOOD | {"category": "writing"}))
     assert {rating.reference for rating in plain.ratings(["a", "b"], "en")} == {None}
     assert [rating.sample for rating in plain.ratings(["a", "b"], "en", repeats=2)] == [0, 1, 0, 1]
 
@@ -45,13 +45,18 @@ def test_what_is_wrong_is_named(tmp_path, change, said):
 
 
 def test_the_real_questions(shared_data):
-    found = {lang: read_questions(shared_data / "mt_bench" / f"{lang}.jsonl") for lang in ("en", "de", "ja")}
+    found = {lang: read_questions(shared_data / "mt_bench" / f"{lang}.jsonl")[0] for lang in ("en", "de", "ja")}
     for some in found.values():
         assert Counter(one.category for one in some) == dict.fromkeys(TEMPERATURES, 10)
         assert sum(one.references is not None for one in some) == 30
     assert [one.id for one in found["en"]] == [one.id for one in found["ja"]]
-    few = read_questions(shared_data / "mt_bench" / "de.jsonl", limit=2)
+    few, _ = read_questions(shared_data / "mt_bench" / "de.jsonl", limit=2)
     assert Counter(one.category for one in few) == dict.fromkeys(TEMPERATURES, 2)
+
+
+def test_a_question_with_an_empty_turn_is_left_out_by_name(tmp_path):
+    (one,), empty = read_questions(write(tmp_path, GOOD, GOOD | {"question_id": 94, "turns": ["1 + 1?", ""]}))
+    assert (one.id, empty) == ("1", ["94"])
 
 
 def ratings(*values) -> pd.DataFrame:

@@ -81,8 +81,10 @@ def test_methods_are_compared_within_a_seed():
         "mean": pytest.approx(4),
         "low": pytest.approx(-0.9683, abs=1e-4),
         "high": pytest.approx(8.9683, abs=1e-4),
-        "p_t": pytest.approx(2 * stats.t.sf(3.4641016, 2)),
+        "p": pytest.approx(2 * stats.t.sf(3.4641016, 2)),
         "p_sign": pytest.approx(2 / 2**3),
+        # (t(2) at 97.5 % and at 80 %) times the standard error.
+        "detectable": pytest.approx((4.302653 + 1.060660) * 2 / math.sqrt(3), abs=1e-4),
         "seeds": 3,
         "by_seed": "+2.0 +4.0 +6.0",
     }
@@ -93,7 +95,7 @@ def test_methods_are_compared_within_a_seed():
 def test_the_other_way_round_the_difference_changes_its_sign():
     (there,), (back,) = (differences(THREE, pairs=[pair]).to_dict("records") for pair in (("sp3f", "sft"), ("sft", "sp3f")))
     assert (back["mean"], back["low"], back["high"]) == pytest.approx((-there["mean"], -there["high"], -there["low"]))
-    assert (back["p_t"], back["p_sign"]) == pytest.approx((there["p_t"], there["p_sign"]))
+    assert (back["p"], back["p_sign"]) == pytest.approx((there["p"], there["p_sign"]))
 
 
 def test_only_seeds_that_have_both_methods_count():
@@ -105,12 +107,12 @@ def test_only_seeds_that_have_both_methods_count():
 def test_of_one_seed_there_is_no_interval():
     row = differences(THREE[THREE.seed == 1]).iloc[0]
     assert (row["mean"], row.seeds, row.p_sign) == (pytest.approx(4), 1, 1.0)
-    assert all(math.isnan(row[name]) for name in ("low", "high", "p_t"))
+    assert all(math.isnan(row[name]) for name in ("low", "high", "p", "detectable"))
 
 
 def test_equal_differences_have_no_p_of_t():
     row = differences(results(sft=[0.25, 0.5, 0.75], rlvr=[0.5, 0.75, 1.0])).iloc[0]
-    assert math.isnan(row.p_t) and row.p_sign == 0.25
+    assert math.isnan(row.p) and row.p_sign == 0.25
 
 
 def test_each_regime_has_its_own_lines_and_a_pair_that_it_lacks_is_left_out():
@@ -191,7 +193,7 @@ def test_the_report_fits_into_a_window_with_ten_seeds_and_every_column():
 
 def test_of_one_seed_the_report_has_neither_intervals_nor_seeds():
     text = report(THREE[THREE.seed == 1])
-    assert "±" not in text and "Accuracy of each seed" not in text and "nan" not in text.lower() and "p_t" not in text
+    assert "±" not in text and "Accuracy of each seed" not in text and "nan" not in text.lower() and "p_sign" not in text
     assert any(line.split() == ["warm", "rlvr", "sft", "4.0"] for line in text.splitlines())
 
 

@@ -100,14 +100,14 @@ def test_a_bad_row_is_named_by_file_row_and_field(tmp_path, changes, message):
     task = own(tmp_path, [ROW, ROW, ROW | changes])
     with pytest.raises(RowError) as error:
         task_rows(task, ["en"], tmp_path)
-    assert f"{tmp_path / 'en.jsonl'}, row 2: {message}" in str(error.value)
+    assert f"{tmp_path / 'en.jsonl'}, row 3: {message}" in str(error.value)
 
 
 def test_a_missing_field_a_double_id_and_a_wrong_number_of_rows_are_named(tmp_path):
     without = {name: value for name, value in ROW.items() if name != "answer"}
-    with pytest.raises(RowError, match=r"row 1: field 'answer' is missing; the row has \['a', 'b'"):
+    with pytest.raises(RowError, match=r"row 2: field 'answer' is missing; the row has \['a', 'b'"):
         task_rows(own(tmp_path, [ROW, without]), ["en"], tmp_path)
-    with pytest.raises(RowError, match=r"row 1: passage 'It \{rains\}\.' is there already, in row 0"):
+    with pytest.raises(RowError, match=r"row 2: passage 'It \{rains\}\.' is there already, in row 1"):
         task_rows(own(tmp_path, [ROW, ROW], id="passage"), ["en"], tmp_path)
     with pytest.raises(RowError, match=r"en\.jsonl: 2 rows instead of 3"):
         task_rows(own(tmp_path, [ROW, ROW], problems=3), ["en"], tmp_path)

@@ -3,8 +3,9 @@
 import pytest
 
 from sp3f_lib.commands.app import main
+from sp3f_lib.forecast.answers import BANDWIDTH
 from sp3f_lib.forecast.shape import load_shape
-from sp3f_lib.forecast.tasks import BANDWIDTH, task_plan
+from sp3f_lib.forecast.tasks import task_plan
 from sp3f_lib.profiles import load_profile
 
 VLLM = {"evaluation.tasks": ["mgsm"], "evaluation.generator": "vllm"}

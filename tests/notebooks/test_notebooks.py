@@ -1,10 +1,7 @@
 """Every notebook runs headless at toy size, in the order of their numbers, leaves what it says, and ends with its answer."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -12,6 +9,7 @@ import pandas as pd
 import papermill
 import pytest
 
+from sp3f_lib.commands import main
 from sp3f_lib.pipeline.questions import QUESTIONS
 from sp3f_lib.plots.pareto import MEAN
 from sp3f_lib.report.ablations import Evidence
@@ -37,6 +35,8 @@ def folder(tmp_path_factory):
 
 
 def execute(path: Path, folder: Path, **parameters):
+    # One stage at a time: a second process would import torch and TRL once more, and side by side is tests/pipeline/test_launch.py.
+    parameters |= {"overrides": {"parallel": 1} | parameters.get("overrides", {})}
     parameters = {"profile": str(TOY), "figures": "figures"} | parameters
     out = folder / path.name
     papermill.execute_notebook(str(path), str(out), parameters=parameters, cwd=str(folder), progress_bar=False)
@@ -134,23 +134,25 @@ def test_notebooks_are_committed_clean():
         assert sum("parameters" in cell["metadata"].get("tags", []) for cell in code) == 1, path
 
 
-def test_reproduce_runs_once_and_then_finds_nothing_to_do(folder):
+def test_reproduce_runs_once_and_then_finds_nothing_to_do(folder, monkeypatch, capfd):
     """The command behind `make reproduce`, on the runs that the notebooks above left."""
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-m", "sp3f_lib", "reproduce", "--profile", str(TOY), "00", "05"]
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.chdir(folder)
+
+    def reproduce() -> str:
+        assert main(["reproduce", "--profile", str(TOY), "00", "05"]) == 0
+        return capfd.readouterr().out
+
     if not (folder / "notebooks").exists():
         (folder / "notebooks").symlink_to(REPOSITORY / "notebooks")
-    first = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert "2 of 2 notebooks run" in first.stdout
-    assert "Accuracy and language fidelity in %" in first.stdout
-    assert "warm: SP3F minus RLVR is " in first.stdout and "in one seed, which says nothing about another." in first.stdout
-    assert "committed" not in first.stdout  # seeds of the lab, not of this profile
-    second = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert "Nothing to do" in second.stdout
+    first = reproduce()
+    assert "2 of 2 notebooks run" in first
+    assert "Accuracy and language fidelity in %" in first
+    assert "warm: SP3F minus RLVR is " in first and "in one seed, which says nothing about another." in first
+    assert "committed" not in first  # seeds of the lab, not of this profile
+    assert "Nothing to do" in reproduce()
     (folder / "figures" / "toy-recipe" / "pareto.png").unlink()
-    third = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert "1 of 2 notebooks run" in third.stdout, third.stdout
+    assert "1 of 2 notebooks run" in reproduce()
     assert (folder / "figures" / "toy-recipe" / "pareto.png").is_file()
 
 

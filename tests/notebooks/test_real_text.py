@@ -1,8 +1,5 @@
 """The same notebooks on MGSM's real text, with a randomly initialised Qwen2 in place of the lab model, at toy size."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +7,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from sp3f_lib.base.model import CHAT_TEMPLATE, SPECIAL
+from sp3f_lib.commands import main
 from sp3f_lib.data.mgsm import MGSM_LANGUAGES, read_mgsm
 
 REPOSITORY = Path(__file__).parents[2]
@@ -36,20 +34,24 @@ def save_qwen2(path: Path, texts: list[str]) -> Path:
     return path
 
 
-def test_mgsm_is_trained_on_and_scored_with_any_model_directory(shared_data, tmp_path):
+def test_mgsm_is_trained_on_and_scored_with_any_model_directory(shared_data, tmp_path, monkeypatch):
     languages = (*MGSM_LANGUAGES, "id")
     texts = [question for lang in languages for question, _ in read_mgsm(lang, shared_data)[:60]]
     model = save_qwen2(tmp_path / "qwen2", texts)
     profile = tmp_path / "mgsm.yaml"
     text = TOY.read_text(encoding="utf-8").replace("languages: [en, sw]", f"languages: [{', '.join(languages)}]")
-    text = text.replace("arms: [rlvr, sp3f]", "arms: [sp3f]").replace("eval_problems: 3", "eval_problems: 2")
+    for one, other in (
+        ("arms: [rlvr, sp3f]", "arms: [sp3f]"),
+        ("eval_problems: 3", "eval_problems: 2"),
+        ("parallel: 2", "parallel: 1"),
+    ):
+        text = text.replace(one, other)
     profile.write_text(text, encoding="utf-8")
     (tmp_path / "notebooks").symlink_to(REPOSITORY / "notebooks")
-    command = [sys.executable, "-m", "sp3f_lib", "reproduce", "--profile", str(profile), "03", "05"]
-    command += ["--source", "mgsm", "--folder", str(shared_data), "--model", str(model)]
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    options = ["--source", "mgsm", "--folder", str(shared_data), "--model", str(model)]
+    assert main(["--traceback", "reproduce", "--profile", str(profile), "03", "05", *options]) == 0
     table = pd.read_csv(tmp_path / "figures" / "toy-mgsm-qwen2" / "pareto.csv")
     assert set(table.method) == {"base", "sft", "sp3f"}
     assert set(table.problems) == {2}

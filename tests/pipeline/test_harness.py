@@ -52,13 +52,15 @@ def test_two_models_and_their_difference(models, capsys):
     assert main(command) == 0
     said = capsys.readouterr().out
     table = pd.read_csv("runs/toy/harness-one-other-warm.csv").set_index(["model", "metric"])
+    gaps = pd.read_csv("runs/toy/harness-one-other-warm-differences.csv").set_index("value")
+    assert set(gaps.one) == {"one"} and set(gaps.other) == {"other"} and set(gaps.problems) == {8}
     assert set(table.index) == {(model, metric) for model in ("one", "other") for metric in ("acc", "acc_norm")}
     for metric in ("acc", "acc_norm"):
         one, other = table.loc[("one", metric)], table.loc[("other", metric)]
-        assert one["difference"] == pytest.approx(one["value"] - other["value"]) and pd.isna(other["difference"])
+        assert gaps["mean"][metric] == pytest.approx(100 * (one["value"] - other["value"]))
         p = one["value"]
         assert one["stderr"] == pytest.approx((p * (1 - p) / 7) ** 0.5) and one["n"] == 8
-    assert "one minus other" in said
+    assert "one - other" in said and "correction for the tasks" in said
     # A finished task is not run again, another one is run alone.
     made = {path: path.stat().st_mtime_ns for path in models.glob("runs/toy/harness-*/*/scores.csv")}
     assert main(command) == 0

@@ -67,7 +67,7 @@ def test_two_models_in_two_languages(models, judge, capsys):
     # A slot preference is nothing but flips, which are ties; a judge of length has none.
     assert table.loc["en", ["win_rate", "tie", "flips", "slot_a"]].tolist() == [0.5, 1, 1, 1]
     answers = {
-        name: pd.read_parquet(next(models.glob(f"runs/toy/answers-xalpacaeval-{name}-de-warm/*/answers.parquet")))["text"]
+        name: pd.read_parquet(next(models.glob(f"runs/toy/answers-xalpacaeval-{name}-warm/*/de.parquet")))["text"]
         for name in ("one", "other")
     }
     longer = (answers["one"].str.len() > answers["other"].str.len()).mean()
@@ -75,7 +75,7 @@ def test_two_models_in_two_languages(models, judge, capsys):
     assert "LC (length-controlled win rate) is not computed" in said
     # Everything is there: nothing is generated or asked again, and another language asks for itself alone.
     assert main(command("other", "--languages", "en")) == 0
-    assert len(judge.requests) == 12 and len(list(models.glob("runs/toy/answers-*"))) == 4
+    assert len(judge.requests) == 12 and len(list(models.glob("runs/toy/answers-*/*"))) == 4
 
 
 def test_a_judge_that_fails_half_way_is_not_paid_twice(models, judge, capsys):
@@ -88,7 +88,8 @@ def test_a_judge_that_fails_half_way_is_not_paid_twice(models, judge, capsys):
     judge.answer = fails
     asked = command("other", "--languages", "en", "--set", "judge.concurrency=1", "--set", "judge.failure_window=2")
     assert main(asked) == 1
-    assert "Every verdict is kept" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "judge m/contest-" in error and "Every verdict is kept" in error
     assert not list(models.glob("runs/toy/verdicts-*/*/manifest.json"))
     before, judge.answer = len(judge.requests), verdict
     assert main(asked) == 0

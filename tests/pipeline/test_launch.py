@@ -1,6 +1,7 @@
 """Stages as child processes: in order, one after what it needs, each told of when it is done."""
 
 import queue
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,16 +61,18 @@ def started(monkeypatch) -> list[Worker]:
 def test_a_worker_is_kept_and_what_it_makes_is_what_new_ones_make(started, monkeypatch, tmp_path):
     """Trainings leave nothing behind in their process that would change the next one."""
     profile = load_profile(TOY, {"parallel": 1, "sft.max_steps": 1, "grpo.max_steps": 1})
-    jobs, made = [(profile, "evaluate", name) for name in ("sft", "sp3f")], {}
-    for kept in (True, False):
-        (tmp_path / str(kept)).mkdir()
-        monkeypatch.chdir(tmp_path / str(kept))
-        monkeypatch.setattr(launch, "can_be_kept", lambda profile, kept=kept: kept)
-        run_stages(jobs)
-        files = {path for path in (tmp_path / str(kept)).rglob("*") if path.suffix in (".safetensors", ".parquet")}
-        made[kept] = {str(path.relative_to(tmp_path / str(kept))): sha256_file(path) for path in files}
-    assert made[True] == made[False] and sum(name.endswith("samples.parquet") for name in made[True]) == 2
-    assert len(started) == 1 + 2
+    kept, alone = tmp_path / "kept", tmp_path / "alone"
+    kept.mkdir()
+    monkeypatch.chdir(kept)
+    run_stages([(profile, "evaluate", name) for name in ("sft", "sp3f")])
+    assert len(started) == 1
+    shutil.copytree(kept, alone, ignore=shutil.ignore_patterns("*sp3f*"))
+    monkeypatch.chdir(alone)
+    run_stages([(profile, "evaluate", "sp3f")])
+    assert len(started) == 2
+    files = {path.relative_to(kept) for end in ("safetensors", "parquet") for path in kept.rglob(f"*.{end}")}
+    assert sum(path.name == "samples.parquet" for path in files) == 2
+    assert {path: sha256_file(kept / path) for path in files} == {path: sha256_file(alone / path) for path in files}
 
 
 def test_a_stage_in_a_kept_worker_has_a_peak_of_its_own(started, tmp_path):
@@ -90,6 +93,12 @@ def test_a_worker_that_is_killed_at_rest_is_replaced(started):
 
     assert run_stages([(first, "data", None), (second, "data", None)], kill) == [data(first), data(second)]
     assert len(started) == 2
+
+
+def test_a_worker_that_may_not_be_kept_makes_one_stage(started, monkeypatch):
+    monkeypatch.setattr(launch, "can_be_kept", lambda profile: False)
+    run_stages([(load_profile(TOY, {"parallel": 1}, seed=seed), "data", None) for seed in (0, 1)])
+    assert len(started) == 2 and not any(worker.lives for worker in started)
 
 
 def test_a_worker_that_is_killed_at_work_is_a_failure(started, monkeypatch):

@@ -43,13 +43,13 @@ def test_two_turns_are_rated_and_what_cannot_be_read_is_missing(folder, judge, c
     assert table["score"].isna()["writing"] and table.loc["all", ["score", "missing"]].tolist() == [8, 2]
     assert "could not be read, of 4" in said.replace("\n", " ") and len(judge.requests) == 4
     # The judge is shown what the model wrote in both turns, and the model saw its first answer in the second.
-    (answers,) = folder.glob("runs/toy/answers-mt_bench-one-en-warm/*/answers.parquet")
+    (answers,) = folder.glob("runs/toy/answers-mt_bench-one-warm/*/en.parquet")
     answers = pd.read_parquet(answers).set_index(["id", "turn"])["text"]
     shown = max(
         (request["messages"][1]["content"] for request in judge.requests if "Plus 1?" in json.dumps(request)), key=len
     )
     assert answers["111", 1] in shown and answers["111", 2] in shown and "It is 3." in shown
-    assert len(list(folder.glob("runs/toy/answers-*/*/parts/temperature-*"))) == 2
+    assert len(list(folder.glob("runs/toy/answers-*/*/blocks/part-*"))) == 4  # of two temperatures, two turns each
     # What could not be read was an answer: it is in the ledger, and is not asked for again.
     assert main([*command, "--set", "judge.max_retries=1"]) == 0
     assert len(judge.requests) == 4

@@ -2,9 +2,7 @@
 
 import json
 import random
-import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -13,11 +11,10 @@ import yaml
 from sp3f_lib.evaluation.tasks import load_task
 from sp3f_lib.generation.engines import answering_processes
 from sp3f_lib.generation.local import load_model
-from sp3f_lib.pipeline import task_answers
+from sp3f_lib.pipeline import shares, task_answers
 from sp3f_lib.pipeline.tasks import rows_of_task
 from sp3f_lib.profiles import ProfileError, load_profile
 from sp3f_lib.runs import StageError
-from sp3f_lib.training import processes
 
 from ..generation.completion_server import CompletionServer
 
@@ -60,24 +57,6 @@ def answers(profile, task, rows) -> pd.DataFrame:
     return pd.read_parquet(task_answers.task_answers(profile, "base", task, rows))
 
 
-@pytest.fixture
-def launched(monkeypatch, folder):
-    """What `accelerate launch` does, the workers one after the other: (commands, how many blocks are there after each worker)."""
-    commands, made = [], []
-
-    def run_here(command, **_):
-        commands.append(command)
-        for rank in range(2):
-            for name in ("RANK", "LOCAL_RANK"):
-                monkeypatch.setenv(name, str(rank))
-            assert processes._work_on(command[-1:], task_answers._job) == 0
-            made.append(len(list(folder.glob("runs/lab/answers-*/*/blocks/part-*"))))
-        return subprocess.Popen(["true"], stdin=subprocess.PIPE)
-
-    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(Popen=run_here, PIPE=subprocess.PIPE))
-    return commands, made
-
-
 def test_processes_that_share_answer_as_one_does(about, launched, folder):
     commands, made = launched
     alone = answers(*about({}))
@@ -114,12 +93,12 @@ def test_how_many_processes_answer(changes, count):
 @pytest.mark.parametrize("there, count", [(0, 8), (1, 1), (3, 3), (9, 8)])
 def test_no_more_processes_than_gpus(monkeypatch, there, count):
     monkeypatch.setattr("torch.cuda.device_count", lambda: there)
-    found = task_answers.with_gpus_there_are(load_profile("paper"))
+    found = shares.with_gpus_there_are(load_profile("paper"))
     assert answering_processes(found) == count
     if there == 3:
         with pytest.raises(ProfileError, match=r"evaluation\.engine\.tensor_parallel_size is 4, but a machine has 3"):
             engine = {"evaluation.generator": "vllm", "evaluation.engine.tensor_parallel_size": 4}
-            task_answers.with_gpus_there_are(load_profile("paper", engine))
+            shares.with_gpus_there_are(load_profile("paper", engine))
 
 
 def test_a_server_that_fails_for_a_fifth_changes_no_number_and_one_that_breaks_down_is_asked_for_the_rest(

@@ -35,8 +35,8 @@ def test_outcomes_are_bars_that_sum_to_100():
 
 
 def test_the_tax_is_drawn_in_points():
-    table = pd.DataFrame({"method": ["sp3f", "sp3f"], "task": ["arc_de", "m_mmlu_de"], "difference": [-0.02, 0.01]})
-    figure = plot_tax(table.assign(d_low=table.difference - 0.01, d_high=table.difference + 0.01), "base")
+    table = pd.DataFrame({"one": ["sp3f", "sp3f"], "task": ["arc_de", "m_mmlu_de"], "mean": [-2.0, 1.0]})
+    figure = plot_tax(table.assign(low=table["mean"] - 1, high=table["mean"] + 1), "base")
     (axis,) = figure.axes
     assert list(axis.lines[0].get_xdata()) == pytest.approx([-2, 1])
 

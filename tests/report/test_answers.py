@@ -9,6 +9,7 @@ from sp3f_lib.audits import judge as audit
 from sp3f_lib.audits import judge_probes
 from sp3f_lib.audits.icr import DECIDED
 from sp3f_lib.audits.judge_attacks import attack_probes
+from sp3f_lib.evaluation.comparisons import compare_problems
 from sp3f_lib.evaluation.seeds import differences
 from sp3f_lib.judges import AlignmentJudge, Verdict
 from sp3f_lib.judges.base import LEVELS
@@ -32,6 +33,12 @@ def results(**methods) -> pd.DataFrame:
     )
 
 
+def on_problems() -> pd.DataFrame:
+    """What `compare_problems` says of SP3F and RLVR in one language."""
+    line = {"regime": "cold", "lang": "sw", "one": "sp3f", "other": "rlvr", "value": "accuracy", "mean": 79.5, "low": 70.1}
+    return pd.DataFrame([line | {"high": 88.0, "p_holm": 0.001, "detectable": 9.0, "problems": 40}])
+
+
 @pytest.mark.parametrize(
     ("rlvr", "sp3f_", "verdict"),
     [
@@ -42,19 +49,23 @@ def results(**methods) -> pd.DataFrame:
     ],
 )
 def test_whether_the_judge_teaches_more_is_decided_by_the_interval_over_seeds(rlvr, sp3f_, verdict):
-    (said,) = sp3f.stage_two(results(base=[0.98], rlvr=rlvr, sp3f=sp3f_))
+    (said,) = sp3f.stage_two(results(base=[0.98], rlvr=rlvr, sp3f=sp3f_), on_problems())
     assert said.startswith(f"cold: {verdict}. Accuracy: RLVR {100 * sum(rlvr) / len(rlvr):.1f} %; SP3F ")
     assert "SP3F minus RLVR is " in said and "Base" not in said
+    of_one_seed = (
+        "is +79.5 points [+70.1, +88.0] (a rise) on the same 40 problems, one seed, which says nothing about another."
+    )
+    assert (of_one_seed in said) == (len(rlvr) == 1)
 
 
 def test_without_both_arms_the_question_was_not_asked():
-    (said,) = sp3f.stage_two(results(sft=[0.1], sp3f=[0.5]))
+    (said,) = sp3f.stage_two(results(sft=[0.1], sp3f=[0.5]), on_problems())
     assert said == "cold: not asked, for that takes both rlvr and sp3f. Accuracy: SFT 10.0 %; SP3F 50.0 %."
 
 
 def test_the_best_method_stands_first_and_a_right_answer_in_english_does_not_count():
     table = results(base=[0.98], sft=[0.1, 0.2], rlvr=[0.3, 0.4])
-    (said,) = sp3f.pareto(table, differences(table, "both"))
+    (said,) = sp3f.pareto(table, differences(table, "both"), on_problems())
     assert said == (
         "cold: right and in the right language: RLVR 35.0 %; SFT 15.0 %; Base 0.0 % (100 problems, 2 seeds). "
         "RLVR minus SFT is +20.0 points in each of 2 seeds, without any spread."
@@ -65,22 +76,25 @@ def test_sft_is_told_with_intervals_and_as_one_seed():
     rows = [("base", 1.0, 0.0), ("sft", 0.0, 1.0)]
     samples = pd.DataFrame(
         [
-            {"regime": "cold", "method": m, "problem": k, "greedy": False, "accuracy": a, "fidelity": f}
+            {"regime": "cold", "lang": "sw", "method": m, "problem": k, "greedy": False, "accuracy": a, "fidelity": f}
             for m, a, f in rows
             for k in range(4)
         ]
     )
     abilities = [("en", "reads", 1.0)]
     abilities += [(lang, *one) for lang in ("sw", "zh") for one in (("reads", 0.98), ("writes", 0.0), ("obeys", 0.96))]
-    base, cold = sp3f.sft(samples, pd.DataFrame(abilities, columns=["lang", "ability", "mean"]))
+    gaps = compare_problems(samples, [("sft", "base"), ("sp3f", "rlvr")])  # a pair that is not there has no line
+    assert gaps.p.tolist() == [2 / 2**4] * 2
+    base, cold = sp3f.sft(samples, gaps, pd.DataFrame(abilities, columns=["lang", "ability", "mean"]))
     assert base == (
         "Of the questions in each of 2 languages beside English the base model answers 98 % right in whatever language, 0 % right "
         "and in the language of the question, and 96 % when it is told to use that one."
     )
     # Wilson's interval of 4 of 4 at t(3) = 3.18: from 4 / (4 + 3.18²) on.
     assert cold == (
-        "cold: SFT takes accuracy from 100.0 % [28.3, 100.0] to 0.0 % [0.0, 71.7] and fidelity from 0.0 % [0.0, 71.7] to "
-        "100.0 % [28.3, 100.0]; 4 problems, one seed, which says nothing about another."
+        "cold: SFT takes accuracy from 100.0 % [28.3, 100.0] to 0.0 % [0.0, 71.7], -100.0 points [-100.0, -2.0] (not told from 0: "
+        "less than ±70.0 would be missed), and fidelity from 0.0 % [0.0, 71.7] to 100.0 % [28.3, 100.0], +100.0 points [+2.0, "
+        "+100.0] (not told from 0: less than ±70.0 would be missed); 4 problems, one seed, which says nothing about another."
     )
 
 
@@ -94,16 +108,17 @@ def test_a_problem_in_two_splits_is_counted():
     assert "1 problems for SFT, 1 for RL, 1 for the evaluation, in Swahili; 1 problem is in two splits." in said
 
 
-CHANGES = {"accuracy": (-0.082, -0.12, -0.049), "fidelity": (-0.006, -0.02, 0.008)}
+CHANGES = {"accuracy": (-8.2, -12.0, -4.9, 0.001, 5.0), "fidelity": (-0.6, -2.0, 0.8, 0.4, 2.1)}
 
 
 def changed(*models: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"model": m, "minus": "dpo", "metric": metric, "group": "other languages", "problems": 40}
-            | dict(zip(("difference", "low", "high"), values, strict=True))
+            {"one": m, "other": "dpo", "value": value, "lang": lang, "problems": 40}
+            | dict(zip(("mean", "low", "high", "p_holm", "detectable"), found, strict=True))
             for m in models
-            for metric, values in CHANGES.items()
+            for value, found in CHANGES.items()
+            for lang in ("en", "sw", "zh", "not en", "all")
         ]
     )
 
@@ -122,7 +137,7 @@ def test_a_reward_whose_interval_holds_a_half_is_no_better_than_a_coin():
     )
     assert second == (
         "ICR 2 minus DPO in the other languages: accuracy -8.2 points [-12.0, -4.9] (a fall), fidelity -0.6 points [-2.0, +0.8] "
-        "(the interval holds 0); 40 problems, one seed, which says nothing about another."
+        "(not told from 0: less than ±2.1 would be missed); 40 problems, one seed, which says nothing about another."
     )
 
 
@@ -153,25 +168,19 @@ def test_lidr_is_told_with_its_controls_or_without():
     assert third.endswith("The controls were not trained in this run.")
 
 
-def test_changes_are_over_the_problems_of_a_group():
-    samples = pd.DataFrame(
-        [
-            {
-                "method": m,
-                "problem": k,
-                "group": "other languages",
-                "greedy": greedy,
-                "accuracy": float(right),
-                "fidelity": 1.0,
-            }
-            for m, right in (("dpo", False), ("icr_1", True))
-            for k in range(4)
-            for greedy in (False, True)
-        ]
-    )
-    found = preference.changes(samples, ["icr_1"], "dpo").set_index("metric")
-    assert found.difference.to_dict() == {"accuracy": 1.0, "fidelity": 0.0}
-    assert set(found.problems) == {4} and set(found.minus) == {"dpo"}
+def test_changes_are_by_language_and_over_all_but_english():
+    rows = [
+        {"regime": "common", "method": m, "problem": k, "lang": lang, "greedy": greedy, "fidelity": 1.0}
+        | {"accuracy": float(m == "icr_1" and lang != "en" and not greedy)}
+        for m in ("dpo", "icr_1")
+        for k in range(4)
+        for lang in ("en", "sw", "zh")
+        for greedy in (False, True)
+    ]
+    found = preference.changes(pd.DataFrame(rows), ["icr_1"], "dpo").set_index(["value", "lang"])
+    means = {"en": 0, "sw": 100, "zh": 100, "all": 200 / 3, "not en": 100}
+    assert found["mean"]["accuracy"].to_dict() == pytest.approx(means)
+    assert set(found["mean"]["fidelity"]) == {0} and set(found.problems) == {4} and set(found.other) == {"dpo"}
 
 
 class Nobody:

@@ -68,12 +68,12 @@ def test_holm_corrects_for_all_claims_together():
     table = pd.concat([results(weak), results(strong, one="hint", other="sft")])
     alone = verdicts(table, (CLAIM,)).p_holm[0]
     both = verdicts(table, (CLAIM, Claim("SP3F", "hints help", "cold", "hint", "sft")))
-    assert alone == pytest.approx(both.p_t[0]) and both.p_holm[0] == pytest.approx(both.p_t[0])  # the larger one
-    assert both.p_holm[1] == pytest.approx(2 * both.p_t[1])
+    assert alone == pytest.approx(both.p[0]) and both.p_holm[0] == pytest.approx(both.p[0])  # the larger one
+    assert both.p_holm[1] == pytest.approx(2 * both.p[1])
 
 
 def test_equal_differences_have_the_p_of_the_sign_test():
-    assert verdict([100] * 10).p_t == pytest.approx(2 / 2**10) and verdict([100] * 10).verdict == "reproduced"
+    assert verdict([100] * 10).p == pytest.approx(2 / 2**10) and verdict([100] * 10).verdict == "reproduced"
 
 
 def test_a_difference_of_differences_is_taken_within_a_seed():

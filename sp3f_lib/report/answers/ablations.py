@@ -5,7 +5,7 @@ import pandas as pd
 from sp3f_lib.plots.ablations import judge_accuracy_table, start_table
 from sp3f_lib.plots.theme import METHOD_NAMES
 from sp3f_lib.report.ablations import Evidence
-from sp3f_lib.report.answers.words import Answer
+from sp3f_lib.report.answers.words import Answer, points
 
 
 def ablations(evidence: Evidence) -> Answer:
@@ -89,4 +89,4 @@ def _listed(gaps: pd.DataFrame) -> str:
 
 
 def _points(row) -> str:
-    return f"{row.mean:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
+    return points(row._asdict(), "")

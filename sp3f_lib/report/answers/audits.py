@@ -54,6 +54,7 @@ def _accuracies(name: str, contests: pd.DataFrame) -> list[str]:
         known = by_problem.dropna().groupby("level").size()
         if {"none", "solution"} <= set(known.index):
             gap = paired_difference(by_problem["solution"], by_problem["none"])
+            gap = {"mean": 100 * gap["difference"], "low": 100 * gap["low"], "high": 100 * gap["high"]}
             line = f"{line[:-1]}; the solution changes that by {points(gap)}: {against(gap, 0, 'it helps', 'it harms')}."
         said.append(line)
     return said

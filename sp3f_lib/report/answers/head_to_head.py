@@ -2,23 +2,17 @@
 
 import pandas as pd
 
-from sp3f_lib.evaluation.comparisons import ALL
+from sp3f_lib.evaluation.comparisons import overall
 from sp3f_lib.evaluation.side_by_side import ABOVE, BELOW
 from sp3f_lib.plots.theme import METHOD_NAMES
-from sp3f_lib.report.answers.words import ONE_SEED, Answer
+from sp3f_lib.report.answers.words import ONE_SEED, Answer, missed, points
 
 
 def head_to_head(accuracy: pd.DataFrame, reference: str) -> Answer:
     """A sentence for each task of a table of `side_by_side`, and one on what it is worth."""
-    said = Answer(_task(task, _overall(part), reference) for task, part in accuracy.groupby("task", sort=False))
+    said = Answer(_task(task, overall(part), reference) for task, part in accuracy.groupby("task", sort=False))
     said.append(f"All of this is of {ONE_SEED}; intervals are over problems.")
     return said
-
-
-def _overall(part: pd.DataFrame) -> pd.DataFrame:
-    """The lines over all languages; of the only one where there is one."""
-    overall = part[part.lang == ALL]
-    return overall if len(overall) else part
 
 
 def _task(task: str, lines: pd.DataFrame, reference: str) -> str:
@@ -28,7 +22,7 @@ def _task(task: str, lines: pd.DataFrame, reference: str) -> str:
     >>> lines |= {"mean": [None, 30, 2.0], "low": [None, 20, -4.0], "high": [None, 40, 8.0], "detectable": [None, 9, 8.1]}
     >>> _task("mgsm", pd.DataFrame(lines), "sft")
     'mgsm: SP3F 50.0 %, RLVR 22.0 %, SFT 20.0 %. Above SFT: SP3F +30.0 [+20.0, +40.0]; below it: none; not told apart from \
-it: RLVR (less than ±8.1 points would be missed).'
+it: RLVR (less than ±8.1 would be missed).'
     """
     ranked = lines.sort_values("accuracy", ascending=False, kind="stable")
     each = ", ".join(f"{METHOD_NAMES[row.method]} {100 * row.accuracy:.1f} %" for row in ranked.itertuples())
@@ -38,10 +32,10 @@ it: RLVR (less than ±8.1 points would be missed).'
     found = f"Above {METHOD_NAMES[reference]}: {above}; below it: {below}"
     if len(rest):
         names = ", ".join(METHOD_NAMES[name] for name in rest.method)
-        found += f"; not told apart from it: {names} (less than ±{rest.detectable.max():.1f} points would be missed)"
+        found += f"; not told apart from it: {names} ({missed(rest.detectable.max())})"
     return f"{task}{guessing}: {each}. {found}."
 
 
 def _gaps(lines: pd.DataFrame) -> str:
-    gaps = (f"{METHOD_NAMES[row.method]} {row.mean:+.1f} [{row.low:+.1f}, {row.high:+.1f}]" for row in lines.itertuples())
+    gaps = (f"{METHOD_NAMES[row['method']]} {points(row, '')}" for row in lines.to_dict("records"))
     return ", ".join(gaps) or "none"

@@ -5,31 +5,20 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from sp3f_lib.audits.icr import ALL, DECIDED, OTHERS
+from sp3f_lib.audits.icr import DECIDED
 from sp3f_lib.audits.lidr import EVERY
-from sp3f_lib.evaluation.score import METRICS
-from sp3f_lib.evaluation.statistics import paired_difference
-from sp3f_lib.plots.icr import OTHER
+from sp3f_lib.evaluation.comparisons import ALL, OTHERS, compare_problems
 from sp3f_lib.plots.theme import METHOD_NAMES
-from sp3f_lib.report.answers.words import ONE_SEED, Answer, against, points, share
+from sp3f_lib.report.answers.words import ONE_SEED, Answer, against, change, points, share
 
 _COIN = ("more often than a coin", "less often than a coin")
 
 
 def changes(samples: pd.DataFrame, methods: Sequence[str], before: str) -> pd.DataFrame:
-    """Each of `methods` minus `before` on the same problems, sampled answers.
-
-    Columns: model, minus, metric, group, then those of `paired_difference`. `samples`: scored answers with columns method and
-    group (`plots.icr.english_and_others`).
-    """
-    sampled, lines = samples[~samples.greedy], []
-    for method in methods:
-        for metric in METRICS:
-            for group, part in sampled.groupby("group", sort=False):
-                one, other = (part[part.method == m].groupby("problem")[metric].mean() for m in (method, before))
-                line = {"model": method, "minus": before, "metric": metric, "group": group}
-                lines.append(line | paired_difference(one, other))
-    return pd.DataFrame(lines)
+    """`compare_problems` of each of `methods` with `before`, by language, and of all languages but English together (OTHERS)."""
+    pairs = [(method, before) for method in methods]
+    pooled = compare_problems(samples[samples.lang != "en"], pairs)
+    return pd.concat([compare_problems(samples, pairs), pooled[pooled.lang == ALL].assign(lang=OTHERS)], ignore_index=True)
 
 
 def icr(accuracy: pd.DataFrame, changed: pd.DataFrame, model: str) -> Answer:
@@ -54,23 +43,21 @@ def lidr(agreement: pd.DataFrame, by_kind: pd.DataFrame | None, changed: pd.Data
     (whole,) = _others(_decided(agreement[agreement.partner == EVERY])).to_dict("records")
     content = _decided(by_kind[by_kind.kind == "content"]) if by_kind is not None else pd.DataFrame()
     alike = _others(content).to_dict("records")[0] if len(content) else {"n": 0}
-    beside = [name for name in changed.model.unique() if not re.fullmatch(r"lidr_\d+", name)]
+    beside = [name for name in changed.one.unique() if not re.fullmatch(r"lidr_\d+", name)]
     said = [
         f"In other languages {_chosen(whole, 'one side alone is right and in the language')}; "
         f"{_chosen(alike, 'both are in the language and one alone is right')}.",
         _learned(changed, model),
     ]
-    rest = "; ".join(f"{METHOD_NAMES[name]} {', '.join(_by_metric(changed, name).values())}" for name in beside)
+    rest = "; ".join(f"{METHOD_NAMES[name]} {_listed(changed, name)}" for name in beside)
     controls = "" if any("content" in name for name in beside) else " The controls were not trained in this run."
     return Answer([*said, f"Beside it: {rest}.{controls}"] if beside else said)
 
 
 def _learned(changed: pd.DataFrame, model: str) -> str:
     rows = _rows(changed, model)
-    words = [
-        f"{text} ({against(rows[metric], 0, 'a rise', 'a fall')})" for metric, text in _by_metric(changed, model).items()
-    ]
-    before = rows["accuracy"]["minus"]
+    words = [f"{value} {change(row)}" for value, row in rows.items()]
+    before = rows["accuracy"]["other"]
     before = "its start" if before == "start" else METHOD_NAMES[before]
     found = f"{METHOD_NAMES[model]} minus {before} in the other languages: {', '.join(words)}"
     return f"{found}; {rows['accuracy']['problems']} problems, {ONE_SEED}."
@@ -84,13 +71,12 @@ def _of_pairs(found: Mapping) -> str:
     return f"{share(found)} of {found['n']:,} pairs ({against(found, 0.5, *_COIN)})"
 
 
-def _by_metric(changed: pd.DataFrame, model: str) -> dict[str, str]:
-    return {metric: f"{metric} {points(row)}" for metric, row in _rows(changed, model).items()}
+def _listed(changed: pd.DataFrame, model: str) -> str:
+    return ", ".join(f"{value} {points(row)}" for value, row in _rows(changed, model).items())
 
 
 def _rows(changed: pd.DataFrame, model: str) -> dict[str, dict]:
-    rows = changed[(changed.model == model) & (changed.group == OTHER)]
-    return {row["metric"]: row for row in rows.to_dict("records")}
+    return {row["value"]: row for row in _others(changed[changed.one == model]).to_dict("records")}
 
 
 def _decided(outcomes: pd.DataFrame) -> pd.DataFrame:

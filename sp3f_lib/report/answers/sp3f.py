@@ -6,10 +6,11 @@ from collections.abc import Iterable
 import pandas as pd
 
 from sp3f_lib.audits.row_checks import NONE
+from sp3f_lib.evaluation.comparisons import overall
 from sp3f_lib.evaluation.score import METRICS, table
 from sp3f_lib.evaluation.seeds import differences
 from sp3f_lib.plots.theme import METHOD_NAMES
-from sp3f_lib.report.answers.words import ONE_SEED, Answer, languages, share, spread
+from sp3f_lib.report.answers.words import ONE_SEED, Answer, change, languages, share, spread
 from sp3f_lib.report.claims import sentences
 
 _SPLITS = {"sft": "SFT", "rl": "RL", "eval": "the evaluation"}
@@ -86,10 +87,10 @@ def _damaged(lines: pd.DataFrame) -> str:
     )
 
 
-def sft(samples: pd.DataFrame, abilities: pd.DataFrame | None = None) -> Answer:
+def sft(samples: pd.DataFrame, gaps: pd.DataFrame, abilities: pd.DataFrame | None = None) -> Answer:
     """02: what the base model can do (`abilities` of its card, where it has one), and what SFT changes in each regime.
 
-    `samples`: scored answers of `base` and `sft` with a column regime, of one seed.
+    `samples`: scored answers of `base` and `sft` with a column regime, of one seed; `gaps`: their `compare_problems`.
     """
     said = Answer()
     if abilities is not None:
@@ -101,19 +102,25 @@ def sft(samples: pd.DataFrame, abilities: pd.DataFrame | None = None) -> Answer:
         )
     for regime, part in samples.groupby("regime", sort=False):
         found = table(part, ("method",)).set_index(["metric", "method"])
+        rows = {row["value"]: row for row in overall(gaps[gaps.regime == regime]).to_dict("records")}
         changes = [
-            f"{metric} from {share(found.loc[metric, 'base'])} to {share(found.loc[metric, 'sft'])}" for metric in METRICS
+            f"{metric} from {share(found.loc[metric, 'base'])} to {share(found.loc[metric, 'sft'])}, {change(rows[metric])},"
+            for metric in METRICS
         ]
-        said.append(f"{regime}: SFT takes {' and '.join(changes)}; {found.problems.iloc[0]} problems, {ONE_SEED}.")
+        said.append(
+            f"{regime}: SFT takes {' and '.join(changes).removesuffix(',')}; {found.problems.iloc[0]} problems, {ONE_SEED}."
+        )
     return said
 
 
-def stage_two(results: pd.DataFrame) -> Answer:
-    """03: does the judge with the reference teach more than verifiable rewards alone? From a `seeds.seed_table`.
+def stage_two(results: pd.DataFrame, on_problems: pd.DataFrame) -> Answer:
+    """03: does the judge with the reference teach more than verifiable rewards alone?
+
+    From a `seeds.seed_table`; where there is one seed, the interval is that of `on_problems` (`compare_problems`).
 
     >>> rows = [("sft", 0.1, 0.12), ("rlvr", 0.12, 0.18), ("sp3f", 0.5, 0.6)]
     >>> rows = [{"regime": "cold", "method": m, "seed": k, "accuracy": v[k]} for m, *v in rows for k in (0, 1)]
-    >>> print(*stage_two(pd.DataFrame(rows)))
+    >>> print(*stage_two(pd.DataFrame(rows), pd.DataFrame()))
     cold: yes. Accuracy: SFT 11.0 %; RLVR 15.0 %; SP3F 55.0 %. SP3F minus RLVR is +40.0 points [+14.6, +65.4] over 2 seeds: \
 significant.
     """
@@ -121,14 +128,14 @@ significant.
     for regime, part in results[results.method != "base"].groupby("regime", sort=False):
         gaps = differences(part, pairs=(("sp3f", "rlvr"), ("sp3f", "judge_unprivileged")))
         means = _means(part, "accuracy", part.method.unique())
-        said.append(f"{regime}: {_verdict(gaps)}. Accuracy: {means}.{_in_words(gaps)}")
+        said.append(f"{regime}: {_verdict(gaps)}. Accuracy: {means}.{_in_words(gaps, on_problems)}")
     return said
 
 
-def pareto(results: pd.DataFrame, gaps: pd.DataFrame) -> Answer:
+def pareto(results: pd.DataFrame, gaps: pd.DataFrame, on_problems: pd.DataFrame) -> Answer:
     """05: who is right and in the right language most often, and which of the differences that were asked for are significant.
 
-    From a `seeds.seed_table` and the `seeds.differences` of its value `both`.
+    From a `seeds.seed_table` and the `seeds.differences` of its value `both`; `on_problems` as above.
     """
     said = Answer()
     for regime, part in results.groupby("regime", sort=False):
@@ -136,7 +143,9 @@ def pareto(results: pd.DataFrame, gaps: pd.DataFrame) -> Answer:
         about = f"{part.problems.iloc[0]} problems, {seeds} seed{'s' if seeds > 1 else ''}"
         best_first = part.groupby("method").both.mean().sort_values(ascending=False, kind="stable").index
         means = _means(part, "both", best_first)
-        said.append(f"{regime}: right and in the right language: {means} ({about}).{_in_words(gaps[gaps.regime == regime])}")
+        said.append(
+            f"{regime}: right and in the right language: {means} ({about}).{_in_words(gaps[gaps.regime == regime], on_problems)}"
+        )
     return said
 
 
@@ -145,11 +154,17 @@ def _means(results: pd.DataFrame, value: str, methods: Iterable[str]) -> str:
     return "; ".join(f"{METHOD_NAMES[method]} {100 * means[method]:.1f} %" for method in methods)
 
 
-def _in_words(gaps: pd.DataFrame) -> str:
-    """`claims.sentences` of one regime and value, without naming them again."""
-    return "".join(
-        " " + re.sub(r" of [a-z ]+? (?=\[|in one|in each)", " ", said.partition(": ")[2]) for said in sentences(gaps)
-    )
+def _in_words(gaps: pd.DataFrame, on_problems: pd.DataFrame) -> str:
+    """`claims.sentences` of one regime and value, without naming them again; of one seed what its problems say."""
+    said = []
+    for row, over_seeds in zip(gaps.to_dict("records"), sentences(gaps), strict=True):
+        words = re.sub(r" of [a-z ]+? (?=\[|in one|in each)", " ", over_seeds.partition(": ")[2])
+        if row["seeds"] < 2:
+            keys = ["regime", "one", "other", "value"]
+            (found,) = overall(on_problems[(on_problems[keys] == pd.Series(row)[keys]).all(axis=1)]).to_dict("records")
+            words = f"{words.partition(' is ')[0]} is {change(found)} on the same {found['problems']} problems, {ONE_SEED}."
+        said.append(f" {words}")
+    return "".join(said)
 
 
 def _verdict(gaps: pd.DataFrame) -> str:

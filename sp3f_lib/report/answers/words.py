@@ -28,14 +28,35 @@ def share(found: Mapping) -> str:
     return f"{100 * found['mean']:.1f} % [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
 
 
-def points(found: Mapping, value: str = "difference") -> str:
-    """A difference of shares, in percentage points.
+def points(found: Mapping, unit: str = " points") -> str:
+    """`mean`, `low` and `high` of a difference, in percentage points.
 
-    >>> points({"difference": -0.034, "low": -0.07, "high": 0.001})
-    '-3.4 points [-7.0, +0.1]'
+    >>> points({"mean": -3.4, "low": -7.0, "high": 0.1}), points({"mean": -0.04, "low": -7.0, "high": 0.1}, "")
+    ('-3.4 points [-7.0, +0.1]', '+0.0 [-7.0, +0.1]')
     """
-    mean, low, high = (round(100 * found[end], 1) + 0.0 for end in (value, "low", "high"))  # -0.0 + 0.0 is 0.0
-    return f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
+    mean, low, high = (round(found[end], 1) + 0.0 for end in ("mean", "low", "high"))  # -0.0 + 0.0 is 0.0
+    return f"{mean:+.1f}{unit} [{low:+.1f}, {high:+.1f}]"
+
+
+def change(found: Mapping, above: str = "a rise", below: str = "a fall") -> str:
+    """A line of `comparisons.compare`: whether it is told from 0 after Holm's correction, and else what could have been.
+
+    >>> line = {"mean": -3.4, "low": -7.0, "high": 0.1, "p_holm": 0.06, "detectable": 5.0}
+    >>> change(line), change(line | {"p_holm": 0.01})
+    ('-3.4 points [-7.0, +0.1] (not told from 0: less than ±5.0 would be missed)', '-3.4 points [-7.0, +0.1] (a fall)')
+    """
+    if found["p_holm"] < 0.05:
+        return f"{points(found)} ({above if found['mean'] > 0 else below})"
+    return f"{points(found)} (not told from 0: {missed(found['detectable'])})"
+
+
+def missed(detectable: float) -> str:
+    """What "no difference" does not exclude.
+
+    >>> missed(8.1), missed(140.0)
+    ('less than ±8.1 would be missed', 'so few problems would miss anything')
+    """
+    return f"less than ±{detectable:.1f} would be missed" if detectable < 100 else "so few problems would miss anything"
 
 
 def against(found: Mapping, zero: float, above: str, below: str) -> str:
