@@ -11,6 +11,7 @@ from sp3f_lib.rewards.fidelity import THRESHOLD, language_share
 CASES = yaml.safe_load(Path(__file__).with_name("fidelity_cases.yaml").read_text("utf-8"))
 # What the detectors cannot tell: languages that neither knows well, beside their nearest kin.
 LIMITS = {
+    ("de", "SmolLM2 after RLVR, apples in calculations"),  # two short words, for Swedish
     ("es", "Asturian"),
     ("es", "SmolLM2, one word over and over"),  # taken for Asturian
     ("es", "SmolLM2 after SFT, two words beside the closing sentence"),  # "Le dije" for Yoruba
