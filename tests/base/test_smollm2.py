@@ -21,7 +21,7 @@ from sp3f_lib.profiles.judge_section import Judge
 from sp3f_lib.runs import StageError
 
 from ..judges.asking import compare
-from ..serving import needs_serve, transformers_serve
+from ..model_server import needs_serve, transformers_serve
 
 # ---- without the package
 

@@ -7,7 +7,7 @@ import pytest
 from sp3f_lib.judges import JudgeError, make_judge
 from sp3f_lib.profiles.judge_section import Judge as Settings
 
-from ..serving import needs_serve, transformers_serve
+from ..model_server import needs_serve, transformers_serve
 from .asking import compare
 from .taught_model import SECRET, expected, made_once, questions
 
