@@ -68,7 +68,7 @@ def plot_judge_accuracy(cells: pd.DataFrame, setting: str, published: pd.DataFra
     figure, axis = plt.subplots(figsize=(WIDTH, 4.2), layout="constrained")
     table = judge_accuracy_table(cells, setting)
     for row in table.itertuples():
-        each = np.array([float(gap) for gap in row.by_seed.split()])
+        each = _by_seed(row)
         axis.plot([row.judge + 0.8] * len(each), each, "o", color=METHOD_COLOURS["sp3f"], ms=3.5, alpha=0.7, mew=0)
     bars = [table["mean"] - table.low, table.high - table["mean"]]
     axis.errorbar(table.judge, table["mean"], yerr=bars, fmt="D-", color=METHOD_COLOURS["sp3f"], mec="black", capsize=3)
@@ -100,15 +100,30 @@ def plot_starts(table: pd.DataFrame):
 
     apply_theme()
     figure, axis = plt.subplots(figsize=(WIDTH, 4.4), layout="constrained")
-    for name, part in table.groupby("one", sort=False):
+    seeds = np.concatenate([_by_seed(row) for row in table.itertuples()])
+    arms = table.groupby("one", sort=False)
+    for aside, (name, part) in zip(np.linspace(-0.4, 0.4, len(arms)), arms, strict=True):
         part = part.sort_values("unsolved")
+        places = 100 * part.unsolved + aside  # so that one arm's interval does not hide the other's
         bars = [part["mean"] - part.low, part.high - part["mean"]]
-        style = {"color": METHOD_COLOURS[name], "fmt": f"{METHOD_MARKERS[name]}-", "mec": "black", "mew": 0.6, "capsize": 3}
-        axis.errorbar(100 * part.unsolved, part["mean"], yerr=bars, label=METHOD_NAMES[name], **style)
-    first = table[table.one == table.one.iloc[0]]
-    for row in first.itertuples():
+        style = {"color": METHOD_COLOURS[name], "mec": "black"}
+        axis.errorbar(
+            places,
+            part["mean"],
+            yerr=bars,
+            label=METHOD_NAMES[name],
+            fmt=f"{METHOD_MARKERS[name]}-",
+            mew=0.6,
+            capsize=3,
+            **style,
+        )
+        for place, row in zip(places, part.itertuples(), strict=True):
+            each = _by_seed(row)
+            axis.plot([place + aside] * len(each), each, METHOD_MARKERS[name], ms=3.5, alpha=0.7, mew=0.3, **style)
+    axis.set_ylim(seeds.min() - 25, min(105, seeds.max() + 15))  # a t interval knows no bounds
+    for regime, unsolved in table.groupby("regime", sort=False).unsolved.first().items():
         axis.annotate(
-            row.regime, (100 * row.unsolved, 0.01), xycoords=("data", "axes fraction"), rotation=90, ha="right", va="bottom",
+            f"{regime} ", (100 * unsolved - 1, 0.01), xycoords=("data", "axes fraction"), rotation=90, ha="right", va="bottom",
             fontsize="x-small", color=_GREY,
         )  # fmt: skip
     axis.axhline(0, color="black", lw=0.8)
@@ -127,6 +142,11 @@ def start_table(cells: pd.DataFrame, settings: Sequence[str], arms: Sequence[str
     gaps = differences(part, pairs=[(arm, "rlvr") for arm in arms])
     unsolved = part[part.method == "rlvr"].groupby("regime").unsolved.mean()
     return gaps.assign(unsolved=gaps.regime.map(unsolved))
+
+
+def _by_seed(row) -> np.ndarray:
+    """The gaps of each seed in a line of `seeds.differences`, points."""
+    return np.array([float(gap) for gap in row.by_seed.split()])
 
 
 def _marks(axis, values: np.ndarray, place: int, name: str) -> None:

@@ -58,7 +58,10 @@ def test_starts_stand_at_their_share_of_groups_without_a_right_answer():
     assert list(table.query("one == 'sp3f'").unsolved) == pytest.approx([0.8, 0.2])
     (axis,) = plot_starts(table).axes
     line = axis.containers[0].lines[0]
-    assert list(line.get_xdata()) == pytest.approx([20, 80]) and list(line.get_ydata()) == pytest.approx([10 / 3, 50])
+    assert list(line.get_xdata()) == pytest.approx([20, 80], abs=0.5)  # the arms stand beside each other
+    assert list(line.get_ydata()) == pytest.approx([10 / 3, 50])
+    seeds = [sorted(one.get_ydata()) for one in axis.lines if one.get_markersize() == 3.5]
+    assert seeds[0] == pytest.approx([0, 0, 10]) and len(seeds) == 4
 
 
 def test_costs_are_means_over_seeds_and_an_arm_without_judge_has_no_line_on_the_right():
