@@ -97,8 +97,8 @@ class _Queue:
         if not (COMMITTED / CELLS).is_file():
             return ""
         committed = pd.read_csv(COMMITTED / CELLS)
-        usual = committed.groupby(["regime", "method"]).seconds.mean()
-        each = [usual.get((setting, name), usual.mean()) for setting, _, name in self.planned.keys() - self.rows.keys()]
+        usual = committed.groupby(["regime", "method"]).seconds.median()  # some ran beside other work
+        each = [usual.get((setting, name), usual.median()) for setting, _, name in self.planned.keys() - self.rows.keys()]
         parallel = next(iter(self.planned.values())).profile.parallel
         where = ", ".join(sorted(set(committed.processor)))
         return f", about {sum(each) / parallel / 60:.0f} min left (at the pace of {where})"
