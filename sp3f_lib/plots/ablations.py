@@ -129,9 +129,7 @@ def plot_starts(table: pd.DataFrame):
     axis.axhline(0, color="black", lw=0.8)
     axis.set_xlabel("groups without a right answer in RLVR's first 5 steps (%)")
     axis.set_ylabel("minus RLVR, points of accuracy within a seed")
-    axis.set_title(
-        f"{int(table.seeds.min())} to {int(table.seeds.max())} seeds a start, 95 % t intervals", fontsize="medium"
-    )
+    axis.set_title(f"{_counted(table.seeds)} a start, 95 % t intervals", fontsize="medium")
     axis.legend()
     return figure
 
@@ -160,6 +158,9 @@ def _marks(axis, values: np.ndarray, place: int, name: str) -> None:
 
 
 def _seeds(part: pd.DataFrame) -> str:
-    counts = part.groupby("method").seed.nunique()
-    least, most = counts.min(), counts.max()
+    return _counted(part.groupby("method").seed.nunique())
+
+
+def _counted(seeds: pd.Series) -> str:
+    least, most = int(seeds.min()), int(seeds.max())
     return f"{most} seed{'s' if most > 1 else ''}" if least == most else f"{least} to {most} seeds"
