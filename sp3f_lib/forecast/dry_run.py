@@ -17,6 +17,7 @@ from sp3f_lib.stages import RUNS
 OF_EVALUATION = {"name", "seed", "model", "data", "evaluation"}
 _SHARED = {"model", "data", "launch", "lora"}
 _NOT_OF_GRPO = {"lab", "base", "sft", "preference", "dpo", "alignment", "self_translation"}
+BEFORE = "with what comes before"  # begins the line of a plan that counts how the model is made, too
 
 
 def dry_run(profile: Profile, name: str, evaluated: bool = False) -> tuple[str, bool]:
@@ -64,7 +65,7 @@ def _whole(profile: Profile, name: str, found: Plan, shape: Shape, speed: Speed,
     if len(hours) < 2 or not all(hours.values()):
         return ""
     listed = ", ".join(f"{one} {60 * each.high:.0f}" for one, each in hours.items())
-    return f"\n  with what comes before: {sum(60 * each.high for each in hours.values()):.0f} min = {listed}"
+    return f"\n  {BEFORE}: {sum(60 * each.high for each in hours.values()):.0f} min = {listed}"
 
 
 def tasks_dry_run(profile: Profile, name: str) -> tuple[str, bool]:
