@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -30,6 +31,21 @@ def test_of_several_stages_the_newest_counts(run_folder):
     assert steps == {1, 3}
     shown = [stage for stage in read_run(run_folder).of("training") if stage.method == "sp3f"]
     assert [stage.manifest["settings"]["grpo"]["max_steps"] for stage in shown] == [3, 3]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_of_two_that_were_finished_in_one_second_the_later_counts(run_folder, tmp_path, place):
+    copy = shutil.copytree(run_folder, tmp_path / "toy")
+    manifests = [
+        json.loads(path.read_text()) | {"at": path.parent} for path in sorted(copy.glob("sp3f-warm/*/manifest.json"))
+    ]
+    two = [manifest.pop("at") for manifest in manifests if manifest["settings"]["seed"] == 1]
+    for number, folder in enumerate(two):
+        manifest = json.loads((folder / "manifest.json").read_text()) | {"finished": "2026-11-28T02:00:00+0000"}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        os.utime(folder / "manifest.json", ns=(0, int(number == place)))
+    assert len(two) == 2
+    assert [s.path for s in read_run(copy).of("training") if (s.method, s.seed) == ("sp3f", 1)] == [two[place]]
 
 
 def test_pairs_belong_to_the_training_that_names_them(run_folder):
@@ -70,8 +86,6 @@ def test_what_is_not_finished_is_said_and_not_shown(run_folder, tmp_path):
 
 
 def test_an_evaluation_of_an_older_model_is_remarked(run_folder, tmp_path):
-    import shutil
-
     copy = shutil.copytree(run_folder, tmp_path / "toy")
     for stage in read_run(copy).of("evaluation"):  # the newest evaluation of seed 1 is gone, that of the older model stays
         if (stage.method, stage.seed) == ("sp3f", 1):
