@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from sp3f_lib.machine import collect_seldom
+
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 _LONGEST_SECONDS = 20
-# Among the half million objects that torch and TRL bring, Python's search for garbage took a fifth of the suite's time.
-gc.set_threshold(100_000, 20, 20)
+collect_seldom()
 
 
 def pytest_collection_finish():

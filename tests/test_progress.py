@@ -16,7 +16,7 @@ import pytest
 from nbclient import NotebookClient
 
 from sp3f_lib import progress
-from sp3f_lib.pipeline.headless import _ENDING
+from sp3f_lib.pipeline.headless import _AT_START
 from sp3f_lib.progress import FILE, Progress, Waiting, parse, progress_printer, read
 from sp3f_lib.runs import read_manifest, run_stage
 
@@ -331,7 +331,7 @@ def test_what_a_kernels_sockets_leave_behind_is_not_told(caplog):
     caplog.clear()
     before = list(logging.getLogger("asyncio").filters)
     try:
-        exec(_ENDING)
+        exec(_AT_START)
         leave()
     finally:
         logging.getLogger("asyncio").filters = before

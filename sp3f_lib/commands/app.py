@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sp3f_lib.data.schema import RowError
+from sp3f_lib.machine import collect_seldom
 from sp3f_lib.profiles import ProfileError
 from sp3f_lib.runs import StageError, Stopped
 
@@ -86,6 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one verb and returns its exit status."""
     # Threads that wait in an endless loop slow each other down many times over as soon as something else runs on the machine.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    collect_seldom()
     try:
         app(args=arguments, prog_name="sp3f")
     except SystemExit as end:

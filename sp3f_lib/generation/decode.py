@@ -3,18 +3,21 @@
     quick_sampling(model)          from now on model.generate decodes with `decode`, if the model is a plain one on a CPU
     model.generate(..., custom_generate=decode)
 
-It departs from transformers' loop in four ways. Equal prompts (a group's) are read once. Tokens are drawn by inverting the
-cumulative distribution with one random number a row; `torch.multinomial` draws one for every word of the vocabulary, which on a CPU
-takes as long as the model itself. Top-p does not sort the whole vocabulary (`TopP`). And rows that have ended leave the batch,
-where transformers carries them along to the end of the longest. Everything else (logits processors, stopping criteria, padding,
-cache) is that of `generate`. Random numbers are drawn for all rows of the batch, so an answer does not depend on when others end.
+It departs from transformers' loop in five ways. Equal prompts (a group's) are read once. A token goes through the layers without
+what transformers does around them (`token_step`). Tokens are drawn by inverting the cumulative distribution with one random number
+a row; `torch.multinomial` draws one for every word of the vocabulary, which on a CPU takes as long as the model itself. Top-p does
+not sort the whole vocabulary (`TopP`). And rows that have ended leave the batch, where transformers carries them along to the end
+of the longest. Everything else (logits processors, stopping criteria, padding) is that of `generate`. Random numbers are drawn for
+all rows of the batch, so an answer does not depend on when others end.
 """
 
 from functools import wraps
 from types import MethodType
 
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList, RepetitionPenaltyLogitsProcessor, TopPLogitsWarper
+from transformers import LogitsProcessor, RepetitionPenaltyLogitsProcessor, TopPLogitsWarper
+
+from sp3f_lib.generation.token_step import read_prompts
 
 # Ended rows are dropped once they are an eighth: each time, the cache is copied.
 _DROP_FROM = 8
@@ -56,41 +59,29 @@ def decode(model, input_ids, logits_processor, stopping_criteria, generation_con
     mask = torch.ones_like(input_ids) if mask is None else mask
     count, width = input_ids.shape
     first, group = different_rows(input_ids, mask)
-    logits_processor = LogitsProcessorList(
+    logits_processor = [
         TopP(p.top_p) if type(p) is TopPLogitsWarper and not p.min_tokens_to_keep > 1 else p for p in logits_processor
-    )
+    ]
     # This one keeps a record of every row of the batch, so all must stay.
     dropping = not any(isinstance(processor, RepetitionPenaltyLogitsProcessor) for processor in logits_processor)
     out = input_ids.new_full((count, generation_config.max_length), int(generation_config.pad_token_id or 0))
     out[:, :width] = input_ids
     rows, alive = torch.arange(count), torch.ones(count, dtype=torch.bool)
-    fed, seen, positions = input_ids[first], mask[first], (mask[first].cumsum(-1) - 1).clamp(min=0)
+    logits, step = read_prompts(model, cache, input_ids[first], mask[first], group)
     for place in range(width, generation_config.max_length):
-        step = model(
-            input_ids=fed,
-            attention_mask=seen,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        logits = step.logits[:, -1].float()
-        if place == width:  # from here on every row goes its own way
-            cache.batch_select_indices(group)
-            logits, seen, positions = (x.index_select(0, group) for x in (logits, seen, positions))
-        scores = logits_processor(out[rows, :place], logits)
+        scores = logits
+        for processor in logits_processor:  # the list itself looks at the signature of each, for every token
+            scores = processor(out[rows, :place], scores)
         tokens = draw(scores, torch.rand(count)[rows]) if generation_config.do_sample else scores.argmax(-1)
         out[rows[alive], place] = tokens[alive]
         alive = alive & ~stopping_criteria(out[rows, : place + 1], None)
-        if not alive.any():
+        if not alive.any() or place + 1 == generation_config.max_length:
             break
-        positions = positions[:, -1:] + 1
-        seen = torch.cat([seen, seen.new_ones(len(seen), 1)], dim=1)
         if dropping and _DROP_FROM * (~alive).sum() >= len(alive):
             kept = alive.nonzero().squeeze(1)
-            cache.batch_select_indices(kept)
-            rows, seen, positions, tokens, alive = (x.index_select(0, kept) for x in (rows, seen, positions, tokens, alive))
-        fed = tokens[:, None]
+            step.keep(kept)
+            rows, tokens, alive = (x.index_select(0, kept) for x in (rows, tokens, alive))
+        logits = step(tokens)
     return out[:, : place + 1]
 
 

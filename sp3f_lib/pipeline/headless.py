@@ -24,9 +24,13 @@ from sp3f_lib.stages import RUNS
 NOTEBOOKS = Path("notebooks")
 MAIN_JOB = ("01_data_prep", "02_sft", "03_rl_sp3f", "05_pareto")
 ARTEFACTS = "artefacts.json"
-# The kernel's own warnings say nothing about the run, nor does what asyncio says of the kernel's sockets when it ends.
-_ENDING = "__import__('logging').getLogger('asyncio').addFilter(lambda r: 'Task was destroyed' not in r.getMessage())"
-_QUIET_KERNEL = ["--IPKernelApp.log_level=50", f"--IPKernelApp.exec_lines={_ENDING}"]
+# The kernel's own warnings say nothing about the run, nor does what asyncio says of the kernel's sockets when it ends. No names are
+# left in the notebook.
+_AT_START = (
+    "__import__('logging').getLogger('asyncio').addFilter(lambda r: 'Task was destroyed' not in r.getMessage()); "
+    "__import__('sp3f_lib.machine').machine.collect_seldom()"
+)
+_QUIET_KERNEL = ["--IPKernelApp.log_level=50", f"--IPKernelApp.exec_lines={_AT_START}"]
 _STAGE_LINE = re.compile(rf"({'|'.join((*STAGES, *MODELS, 'ICR', 'LIDR', 'judge', 'prompts', 'picture'))})(_\d+)?[ \w]*: ")
 
 

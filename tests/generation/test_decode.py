@@ -110,7 +110,7 @@ def test_prompts_that_repeat_are_read_once_and_answered_as_often(monkeypatch):
     )
     torch.manual_seed(0)
     sampled = model.generate(**prompts, **settings(do_sample=True))
-    assert read[0] == (3, 9) and {width for _, width in read[1:]} == {1}
+    assert read == [(3, 9)]  # after them tokens go through the layers alone
     assert len({tuple(row) for row in sampled[[0, 2, 3, 7], 9:].tolist()}) == 4  # each goes its own way
 
 
