@@ -56,7 +56,7 @@ def step(rounds: int = 6, turns: int = 10) -> None:
 
 def levers(rounds: int = 3, turns: int = 5) -> None:
     """A step as it is, and with each lever taken away, in turn; of it, generation."""
-    trainers = {name: without(name) for name in ("nothing", *LEVERS, "all three")}
+    trainers = {name: without(name) for name in ("nothing", *LEVERS, "all of them")}
     steps, generation = ({name: [] for name in trainers} for _ in range(2))
     for number in range(rounds + 1):
         for name, (stepper, seconds, take_away) in trainers.items():
@@ -68,20 +68,22 @@ def levers(rounds: int = 3, turns: int = 5) -> None:
                 generation[name] += seconds
     whole = median(steps["nothing"])
     print(f"\nlevers: medians of {rounds * turns} steps each, one thread, 16 prompts x 8 completions, embedded judge")
-    print(f"  {'without':<28}{'step':>9}{'ratio':>8}{'generation':>13}")
+    print(f"  {'without':<32}{'step':>9}{'ratio':>8}{'generation':>13}")
     for name in trainers:
         step = median(steps[name])
-        print(f"  {name:<28}{step:>8.2f}s{step / whole:>8.2f}{median(generation[name]):>12.2f}s")
+        print(f"  {name:<32}{step:>8.2f}s{step / whole:>8.2f}{median(generation[name]):>12.2f}s")
 
 
-LEVERS = ("own decoding loop", "prompts read once", "head on completions only")
+LEVERS = ("own decoding loop", "prompts read once", "head on completions only", "tokens straight through layers")
 
 
 def without(lever: str):
     """(stepper, list of the seconds of generation, function that takes the lever away for what follows) of a trainer of its own."""
     from trl.trainer import utils
 
-    trainer, gone = lab_trainer("ours"), LEVERS if lever == "all three" else (lever,)
+    from sp3f_lib.generation import token_step
+
+    trainer, gone = lab_trainer("ours"), LEVERS if lever == "all of them" else (lever,)
     if LEVERS[0] in gone:
         del trainer.model.generate
     if LEVERS[1] in gone:
@@ -89,6 +91,7 @@ def without(lever: str):
 
     def take_away() -> None:
         utils._use_triton = lambda device: LEVERS[2] not in gone
+        token_step.can_step = lambda model: LEVERS[3] not in gone
 
     return Stepper(trainer), timed(trainer, "_generate_single_turn"), take_away
 

@@ -42,18 +42,21 @@ def _run_all(jobs, done, after) -> list[Path]:
     lines: queue.Queue = queue.Queue()
     # What is there already needs no process, which would take seconds to find it.
     found = {number: path for number, job in enumerate(jobs) if (path := _finished(job))}
-    if found:
-        done(dict(found))
+    news = bool(found)
     waiting = [(number, job) for number, job in enumerate(jobs) if number not in found]
     tails: dict[int, list[str]] = {number: [] for number, _ in waiting}
     workers: list[Worker] = []
     began = time.monotonic()
     try:
-        while waiting or any(worker.job is not None for worker in workers):
+        while waiting or news or any(worker.job is not None for worker in workers):
             ready = [item for item in waiting if after.get(item[0]) in (None, *found)]
             for number, job in ready[: jobs[0][0].parallel - sum(worker.job is not None for worker in workers)]:
                 waiting.remove((number, job))
                 _idle(workers, lines, job[0]).start(number, _arguments(job))
+            if news:  # told when the next ones have begun: a notebook draws its picture then
+                news = False
+                done(dict(found))
+                continue
             worker, line = lines.get()
             number = worker.job
             if number is None:  # it ended while it had nothing to do
@@ -71,7 +74,7 @@ def _run_all(jobs, done, after) -> list[Path]:
                 worker.close()
             found[number] = next(Path(line.removeprefix(DONE)) for line in reversed(tails[number]) if line.startswith(DONE))
             _say_done(jobs[number], time.monotonic() - began, len(jobs) - len(found))
-            done(dict(found))
+            news = True
     finally:
         for worker in workers:
             worker.close()

@@ -84,15 +84,25 @@ def test_a_stage_in_a_kept_worker_has_a_peak_of_its_own(started, tmp_path):
     assert read_manifest(small)["peak_memory_mb"] <= read_manifest(big.parent)["peak_memory_mb"]
 
 
-def test_a_worker_that_is_killed_at_rest_is_replaced(started):
+def test_a_worker_that_is_killed_at_rest_is_replaced(started, monkeypatch):
     first, second = (load_profile(TOY, {"parallel": 1}, seed=seed) for seed in (0, 1))
 
-    def kill(found):
+    def kill(*_):
         started[0]._process.kill()
         started[0]._process.wait()
 
-    assert run_stages([(first, "data", None), (second, "data", None)], kill) == [data(first), data(second)]
+    monkeypatch.setattr(launch, "_say_done", kill)
+    assert run_stages([(first, "data", None), (second, "data", None)]) == [data(first), data(second)]
     assert len(started) == 2
+
+
+def test_the_next_stage_has_begun_when_one_is_told_of(started):
+    """A notebook draws its picture then: no process waits for that."""
+    profiles = [load_profile(TOY, {"parallel": 1}, seed=seed) for seed in (0, 1)]
+    data(profiles[0])
+    told = []
+    run_stages([(p, "data", None) for p in profiles], lambda found: told.append((set(found), [w.job for w in started])))
+    assert told == [({0}, [1]), ({0, 1}, [None])]
 
 
 def test_a_worker_that_may_not_be_kept_makes_one_stage(started, monkeypatch):
