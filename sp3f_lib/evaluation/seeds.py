@@ -103,13 +103,15 @@ def differences(
     """Each pair (one, other) of methods within a seed, in percentage points: one line per regime and pair that it has.
 
     Columns: regime, one, other, value, mean, low, high (95 % t interval over seeds; NaN of one seed), p (t test), p_sign (both
-    two-sided), detectable (the true difference that 80 % of such runs would find), seeds, by_seed (text).
+    two-sided), detectable (the true difference that 80 % of such runs would find), seeds, by_seed (text). Where `results` say on
+    which kind of processor they were made (column processor), a pair is of one.
     """
     from scipy import stats
 
     rows = []
     for regime, part in results.groupby("regime", sort=False):
-        by_seed = 100 * part.pivot(index="seed", columns="method", values=value)
+        pair = [column for column in ("processor", "seed") if column in part]
+        by_seed = 100 * part.pivot(index=pair, columns="method", values=value)
         for one, other in pairs:
             if one not in by_seed or other not in by_seed:
                 continue

@@ -33,9 +33,8 @@ class Evidence:
     def cells(self, question: str) -> pd.DataFrame:
         """The lines of a question's models: ours if each was run over `ENOUGH` seeds, else the committed ones.
 
-        The lines of a setting are from one kind of processor, where equal seeds make pairs. Committed models of fewer seeds are
-        left out, and all of them where that leaves less than half of the question: questions share some models, which do not answer
-        each of them.
+        Committed lines are from several kinds of processors: see `_paired`. Models of fewer seeds are left out, and all of them
+        where that leaves less than half of the question: questions share some models, which do not answer each of them.
         """
         ours, models = self._of(question, self.ours), len({cell.key for cell in QUESTIONS[question].cells})
         runs = ours.groupby(["regime", "method"]).seed.nunique() if len(ours) else pd.Series(dtype=int)
@@ -43,7 +42,7 @@ class Evidence:
             return ours
         committed = self._of(question, self.committed)
         if len(committed):
-            committed = _of_one_processor(committed, ENOUGH)
+            committed = _paired(committed, QUESTIONS[question].other, ENOUGH)
         known = committed.groupby(["regime", "method"]).ngroups if len(committed) else 0
         return committed if 2 * known >= models else committed.head(0)
 
@@ -113,7 +112,7 @@ class Evidence:
         """Accuracy in training against tokens and judge's replies, from the committed curves of `who`."""
         curves = self._of("who", self._curves)
         if len(curves):
-            curves = _of_one_processor(curves, min(ENOUGH, curves.seed.nunique()))
+            curves = _paired(curves, QUESTIONS["who"].other, min(ENOUGH, curves.seed.nunique()))
         if curves.empty:
             return "Nobody has run this yet: sp3f ablations who --seeds 0-4"
         figure = plots.plot_cost(curves, "cold", [name for name in _AT_EQUAL_COST if name in set(curves.method)])
@@ -147,13 +146,20 @@ def _start(evidence: Evidence, cells: pd.DataFrame):
 _DRAWINGS: dict[str, Callable] = {"accuracy": _accuracy, "start": _start}
 
 
-def _of_one_processor(table: pd.DataFrame, least: int) -> pd.DataFrame:
-    """The models of at least so many seeds, and in each setting those of the processor that ran the most of them."""
-    seeds = table.groupby(["regime", "processor", "method"]).seed.transform("nunique")
-    table = table[seeds >= least]
-    models = table.groupby(["regime", "processor"]).method.nunique()
-    chosen = models.groupby("regime").idxmax()
-    return table[pd.MultiIndex.from_frame(table[["regime", "processor"]]).isin(list(chosen))]
+def _paired(table: pd.DataFrame, other: str, least: int) -> pd.DataFrame:
+    """The lines that can be compared with the model `other`: equal seeds make a pair on one kind of processor only.
+
+    Of each model in each setting those of the processor where it shares the most seeds with `other`, at least so many; of `other`
+    those of all processors that are in use.
+    """
+    place = ["regime", "processor"]
+    runs = table[[*place, "method", "seed"]].drop_duplicates()
+    shared = runs.merge(runs.loc[runs.method == other, [*place, "seed"]], on=[*place, "seed"])
+    counts = shared.groupby([*place, "method"], as_index=False).seed.nunique().query("seed >= @least")
+    counts["models"] = counts.groupby(place).method.transform("nunique")
+    best = counts.sort_values(["seed", "models"], ascending=False, kind="stable").drop_duplicates(["regime", "method"])
+    chosen = pd.concat([best[best.method != other], best[place].drop_duplicates().assign(method=other)])
+    return table.merge(chosen[[*place, "method"]], on=[*place, "method"])
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -45,18 +45,37 @@ def test_a_question_is_drawn_from_ours_only_where_all_its_models_have_enough_see
         assert found.accuracy.min() == 0 and found.seed.nunique() == 5
 
 
-def test_models_of_a_setting_are_from_one_kind_of_processor(committed):
+def test_pairs_are_of_one_kind_of_processor(committed):
+    """Two models ran elsewhere, with the one that they are compared with; a third there has nothing to be compared with."""
     table = pd.read_csv(committed / CELLS)
-    fewer = table[(table.regime == "cold") & (table.method != "sp3f")].assign(accuracy=0.9, processor="Another")
-    more = table[table.regime == "2 and 3 steps"].assign(processor="Another")
-    rest = table[table.regime != "2 and 3 steps"]
-    pd.concat([fewer, rest, more]).to_csv(committed / CELLS, index=False)
+    cold = table[table.regime == "cold"]
+    elsewhere = cold[cold.method.isin(["judge_answer", "judge_unprivileged"])].assign(processor="Another")
+    elsewhere["accuracy"] += 0.3 + elsewhere.seed / 100
+    alone = cold[cold.method == "sp3f"].assign(processor="A third", accuracy=0.9)
+    rest = table[(table.regime != "cold") | (table.method != "judge_answer")]
+    pd.concat([elsewhere, rest, alone]).to_csv(committed / CELLS, index=False)
     evidence = Evidence(pd.DataFrame(), committed)
-    assert set(evidence.cells("privilege").processor) == {HERE} and evidence.cells("privilege").accuracy.max() < 0.9
-    assert evidence.cells("start").groupby("regime").processor.unique().str[0].value_counts().to_dict() == {
-        HERE: 4,
-        "Another": 1,
+    cells = evidence.cells("privilege")
+    where = cells.groupby("method").processor.unique().map(set)
+    assert where["judge_answer"] == {"Another"} and where["judge_unprivileged"] == {HERE, "Another"}
+    assert {name for name, places in where.items() if places == {HERE}} == {
+        "sft",
+        "rlvr",
+        "judge_wrong",
+        "judge_translated",
+        "sp3f",
     }
+    assert cells.accuracy[cells.method == "sp3f"].max() < 0.9
+    gaps = evidence.gaps("privilege").set_index("one")
+    assert list(gaps["mean"].round(4)) == [-2.5, 2.5, 5.0, 7.5, 10.0] and set(gaps.seeds) == {5}
+    assert ablations(evidence)[0].count("5 seeds") == 1 and len(cells) == 5 * 8
+
+
+def test_models_of_few_seeds_are_left_out(committed):
+    table = pd.read_csv(committed / CELLS)
+    few = (table.method == "judge_answer") & (table.seed > 1)
+    table[~few].to_csv(committed / CELLS, index=False)
+    assert "judge_answer" not in set(Evidence(pd.DataFrame(), committed).cells("privilege").method)
 
 
 def test_figures_are_written_with_their_tables(committed, tmp_path):
