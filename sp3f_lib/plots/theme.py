@@ -37,9 +37,12 @@ def _colour(model: str) -> str:
 def _name(model: str) -> str:
     """The name of a model that is not listed: an arm by the terms of its reward, others as they are written.
 
-    >>> _name("terms_aw"), _name("my_arm"), _name("icr_m_1"), _name("dpo")
-    ('Reward: accuracy + win rate', 'my arm', 'ICR m 1', 'DPO')
+    >>> _name("terms_aw"), _name("my_arm"), _name("icr_m_1"), _name("dpo"), _name("sp3f, groups of 4")
+    ('Reward: accuracy + win rate', 'my arm', 'ICR m 1', 'DPO', 'SP3F, groups of 4')
     """
+    arm, comma, settings = model.partition(", ")
+    if comma:
+        return f"{METHOD_NAMES[arm]}, {settings}"
     family, _, rest = model.partition("_")
     if family in FAMILIES:
         return f"{family.upper()} {rest.replace('_', ' ')}".strip()
