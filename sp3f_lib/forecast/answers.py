@@ -11,7 +11,7 @@ The time to load the model and to compile comes on top, and what several GPUs of
 block, less where the cache cannot hold as many.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sp3f_lib.forecast.hours import GPUS, UTILISATION, Hours, likely_gpu
@@ -23,7 +23,7 @@ from sp3f_lib.profiles import Profile
 # GB/s, from NVIDIA's data sheets (A100: 80 GB SXM; H100: SXM).
 BANDWIDTH = {"L40S": 864, "A100": 2039, "H100": 3350}
 BYTES_PER_TOKEN = 3.5
-ANSWER_TOKENS = 300  # on average, an assumption
+ANSWER_TOKENS, PROMPT_TOKENS = 300, 300  # on average, assumptions; prompts are counted where they are read
 _READING = 0.5, 0.8  # of the bandwidth
 
 
@@ -46,6 +46,15 @@ class Prompts:
     prompts: int
     tokens: int
     answers: int
+
+
+def in_languages(codes: Collection[str]) -> str:
+    """How many, and which.
+
+    >>> in_languages(["de"]), in_languages(["de", "sw"])
+    ('in 1 language (de)', 'in 2 languages (de sw)')
+    """
+    return f"in {len(codes)} language{'s' * (len(codes) != 1)} ({' '.join(codes)})"
 
 
 def answers_plan(
@@ -78,11 +87,12 @@ def answers_plan(
         (min(ANSWER_TOKENS, settings.max_new_tokens), "tokens an answer on average (ASSUMED)"),
         (settings.max_new_tokens, "tokens each, the most there can be"),
     ):
-        lines.append(f"  time: {_hours(profile, shape, asked, tokens, kind, processes)}; {tokens:,} {said}")
+        lines.append(f"  time: {vllm_hours(profile, shape, asked, tokens, kind, processes)}; {tokens:,} {said}")
     return AnswersPlan((*lines, *([f"  assumed: {shape.note}"] if shape.note else [])), fits)
 
 
-def _hours(profile: Profile, shape: Shape, asked: Sequence[Prompts], tokens: int, kind: str, processes: int) -> Hours:
+def vllm_hours(profile: Profile, shape: Shape, asked: Sequence[Prompts], tokens: int, kind: str, processes: int) -> Hours:
+    """Hours of so many `tokens` an answer, on engines in so many processes, each on GPUs of this `kind` (see above)."""
     prompts, answers = sum(one.prompts for one in asked), sum(one.answers for one in asked)
     prompt_tokens, width = sum(one.tokens for one in asked), WIDTH[profile.model.torch_dtype]
     gpus, (size, peak) = profile.evaluation.engine.get("tensor_parallel_size", 1), GPUS[kind]

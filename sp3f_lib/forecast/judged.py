@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sp3f_lib.evaluation.instructions import Instruction
 from sp3f_lib.evaluation.mt_bench import Question
-from sp3f_lib.forecast.answers import ANSWER_TOKENS, BYTES_PER_TOKEN, AnswersPlan, Prompts, answers_plan
+from sp3f_lib.forecast.answers import ANSWER_TOKENS, BYTES_PER_TOKEN, AnswersPlan, Prompts, answers_plan, in_languages
 from sp3f_lib.forecast.shape import Shape
 from sp3f_lib.judges.base import Asked
 from sp3f_lib.judges.contest_prompt import Contest
@@ -47,7 +47,7 @@ def _prompts(profile: Profile, what: str, asked: Mapping[str, list], texts: Sequ
         tokens += sum(sum(sizes[: turn + 1]) + turn * answer for turn in range(len(sizes)))
     count = sum(map(len, texts))
     said = (
-        f"{what.format(f'{len(texts):,}')} in {len(asked)} languages ({' '.join(asked)}), {count:,} answers; prompts about "
+        f"{what.format(f'{len(texts):,}')} {in_languages(asked)}, {count:,} answers; prompts about "
         f"{round(tokens):,} tokens (counted)"
     )
     return Prompts(said, count, round(tokens), count)

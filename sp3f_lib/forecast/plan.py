@@ -6,9 +6,10 @@ hours: hours.py; the shape of the model: shape.py; ICR and LIDR: preference.py. 
 does it fit, how long, what will the judge cost. The command ends with 2 if it cannot fit.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sp3f_lib.forecast.answers import ANSWER_TOKENS, PROMPT_TOKENS, Prompts, vllm_hours
 from sp3f_lib.forecast.cpu import Speed, evaluation_hours, training_hours
 from sp3f_lib.forecast.hours import Hours, estimate, flop_per_token, likely_gpu, measured
 from sp3f_lib.forecast.lengths import Lengths
@@ -108,8 +109,10 @@ class Plan:
         )
 
     def _no_hours(self) -> str:
-        if self.stage == "evaluate" or self.place != "GPU":
+        if self.place != "GPU":
             return "not measured yet"
+        if self.stage == "evaluate":
+            return "estimated for vLLM only (evaluation.generator=vllm)"
         return "not known: max_steps is not set"
 
 
@@ -139,7 +142,10 @@ def plan(
         settings, answers = profile.evaluation, _answers(profile)
         steps = -(-answers // settings.batch_size)
         tokens = settings.batch_size * 2 * settings.max_new_tokens
-        hours = evaluation_hours(profile, speed, lengths, answers) if speed else None
+        if speed:
+            hours = evaluation_hours(profile, speed, lengths, answers)
+        else:
+            hours = _vllm_hours(profile, shape, answers, likely_gpu(gpu, compared)) if place == "GPU" else None
         return Plan(stage, steps, settings.batch_size, tokens, training, generation, judge=None, hours=hours, **common)
     section = getattr(profile, stage)
     batch = global_batch(profile, stage)
@@ -222,6 +228,16 @@ def _lengths(section: dict, stage: str) -> tuple[int, int]:
         return 0, section.get("max_length") or 1024
     answer = section.get("max_completion_length", 256)
     return max((section.get("vllm_max_model_length") or 2 * answer) - answer, 0), answer
+
+
+def _vllm_hours(profile: Profile, shape: Shape, answers: int, kind: str) -> Hours | None:
+    """The evaluation problems, which one process answers; None where it is not vLLM, whose pace alone is known."""
+    if profile.evaluation.generator != "vllm":
+        return None
+    prompts, tokens = answers // (profile.evaluation.samples + 1), min(ANSWER_TOKENS, profile.evaluation.max_new_tokens)
+    asked = Prompts("", prompts, prompts * PROMPT_TOKENS, answers)
+    found = vllm_hours(profile, shape, [asked], tokens, kind, processes=1)
+    return replace(found, basis=f"{found.basis}; {tokens} tokens an answer and {PROMPT_TOKENS} a prompt ASSUMED")
 
 
 def _answers(profile: Profile) -> int:

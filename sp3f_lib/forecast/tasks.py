@@ -7,11 +7,9 @@ from pathlib import Path
 
 from sp3f_lib.evaluation.task_rows import languages_asked, task_rows
 from sp3f_lib.evaluation.tasks import Task, load_task
-from sp3f_lib.forecast.answers import BYTES_PER_TOKEN, AnswersPlan, Prompts, answers_plan
+from sp3f_lib.forecast.answers import BYTES_PER_TOKEN, PROMPT_TOKENS, AnswersPlan, Prompts, answers_plan, in_languages
 from sp3f_lib.forecast.shape import Shape
 from sp3f_lib.profiles import Profile
-
-_PROMPT_TOKENS = 300  # an assumption, where prompts are not read
 
 
 def task_plan(profile: Profile, shape: Shape, memory: float | None = None, gpu: str = "") -> AnswersPlan:
@@ -27,13 +25,13 @@ def _asked(profile: Profile, task: Task) -> Prompts:
     each = 1 + (settings.samples if task.decoding == "sampled" else 0)
     if folder is None and task.problems:
         count = min(settings.limit or task.problems, task.problems) * sum(len(task.configs(lang)) for lang in languages)
-        tokens, counted = count * _PROMPT_TOKENS, f"{_PROMPT_TOKENS} each assumed"
+        tokens, counted = count * PROMPT_TOKENS, f"{PROMPT_TOKENS} each assumed"
     else:
         rows = task_rows(task, languages, folder, settings.limit)
         size = sum(len(message["content"].encode()) for row in rows for message in row["input"])
         count, tokens, counted = len(rows), round(size / BYTES_PER_TOKEN), "counted"
     said = (
-        f"{task.name}: {count:,} prompts in {len(languages)} languages ({' '.join(languages)}), {count * each:,} answers; "
+        f"{task.name}: {count:,} prompts {in_languages(languages)}, {count * each:,} answers; "
         f"prompts about {tokens:,} tokens ({counted})"
     )
     return Prompts(said, count, tokens, count * each)

@@ -1,6 +1,8 @@
 """Hours: measured where a run of the same batch and model is finished, else a range that says what it is."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,21 @@ def test_without_a_run_the_estimate_says_that_it_is_one(tmp_path):
 def test_nothing_is_estimated_for_a_cpu(tmp_path):
     found = plan(load_profile("lab", SFT), "sft", ROUND, tmp_path)
     assert found.hours is None and "time: not measured yet" in str(found)
+
+
+def test_the_answers_of_an_evaluation_are_estimated_for_vllm():
+    """9 answers to each of 250 problems in 11 languages; half the answers, half the time, but for the prompts."""
+    paper = load_profile("paper", {"launch.gpu_memory_gb": 80})
+    shape = replace(ROUND, weights=7_600_000_000)
+    found = plan(paper, "evaluate", shape, Path("nowhere")).hours
+    assert 0 < found.low < found.high < 2 and "300 tokens an answer and 300 a prompt ASSUMED" in str(found)
+    half = plan(
+        load_profile("paper", {"launch.gpu_memory_gb": 80, "data.eval_problems": 125}), "evaluate", shape, Path("nowhere")
+    )
+    whole = paper.data.eval_problems
+    assert half.hours.low == pytest.approx(found.low * 125 / whole, rel=0.05)
+    other = plan(load_profile("paper", {"evaluation.generator": "transformers"}), "evaluate", shape, Path("nowhere"))
+    assert other.hours is None and "time: estimated for vLLM only" in str(other)
 
 
 def test_flop_of_a_token():
