@@ -43,20 +43,18 @@ def train(
 
 def say_what_it_needs(name: str, resolved: Profile, profile: str, changes, parameters: dict, evaluated: bool) -> int:
     """Prints the plan of a model's training or evaluation; the exit status says whether it can fit."""
-    from sp3f_lib.forecast.dry_run import BEFORE
     from sp3f_lib.forecast.dry_run import dry_run as plan
     from sp3f_lib.methods.models import find
-    from sp3f_lib.pipeline.checks import check_model, check_profile
+    from sp3f_lib.pipeline.checks import check_folder, check_model, check_profile
 
     check_model(resolved)
+    check_folder(resolved)
     if not evaluated:
         if (entry := find(name).entry).section is None:
             raise ProfileError(f"{name!r} is not trained, it is {entry.about}: sp3f evaluate {name} --dry-run")
         check_profile(resolved, name)
     text, fits = plan(resolved, name, evaluated)
     print(text)
-    if evaluated and name != "base" and BEFORE not in text:
-        print(f"  not counted: how {name} is made, if it is not there yet (sp3f train {name} --dry-run)")
     note_batch(name, resolved, profile, changes, parameters)
     return 0 if fits else CANNOT_FIT
 

@@ -143,6 +143,8 @@ def read_json_lines(path: Path) -> list[dict]:
         lines = (
             path.read_text(encoding="utf-8-sig").rstrip().split("\n")
         )  # splitlines() would also split at U+2028 inside a text
+    except FileNotFoundError:
+        raise RowError(f"{path}: there is no such file") from None
     except UnicodeDecodeError as error:
         raise RowError(f"{path}: not UTF-8 text: {error}") from None
     return [_json_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)] if lines != [""] else []

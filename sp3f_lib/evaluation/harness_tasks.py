@@ -24,7 +24,7 @@ from sp3f_lib.profiles.section import ProfileError, nearest
 from sp3f_lib.runs import StageError, write_text
 
 VERSION = "0.4.13"
-_INSTALL = f"pip install lm_eval=={VERSION} (sp3f-lib's extra `harness`)"
+_INSTALL = f"pip install -c constraints.txt lm_eval=={VERSION} (sp3f-lib's extra `harness`)"
 
 
 @dataclass(frozen=True)

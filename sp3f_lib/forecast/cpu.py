@@ -83,7 +83,10 @@ def measure_speed(config, profile: Profile, rows: int) -> Speed:
 
     set_up(profile.threads)
     layers = config.num_hidden_layers
-    small = type(config)(**config.to_dict() | {"num_hidden_layers": _LAYERS})
+    small = config.to_dict() | {"num_hidden_layers": _LAYERS}
+    if small.get("layer_types"):  # Qwen's configurations list a type for each layer
+        small["layer_types"] = small["layer_types"][:_LAYERS]
+    small = type(config)(**small)
     model = AutoModelForCausalLM.from_config(small, dtype=getattr(torch, profile.model.torch_dtype))
     head = model.get_output_embeddings()
     body = model.get_decoder()

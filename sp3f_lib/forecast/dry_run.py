@@ -1,6 +1,7 @@
 """`--dry-run`: the resolved profile and the plan of one model, of its evaluation or its answers to tasks, for people."""
 
 import os
+from collections.abc import Sequence
 
 import yaml
 
@@ -10,6 +11,7 @@ from sp3f_lib.forecast.plan import Plan, global_batch, on_cpu, plan
 from sp3f_lib.forecast.preference import preference_plan
 from sp3f_lib.forecast.shape import Shape, load_config, load_shape
 from sp3f_lib.forecast.tasks import task_plan
+from sp3f_lib.lab.shipped import RECIPE
 from sp3f_lib.methods.models import apply_changes, before, find
 from sp3f_lib.profiles import Profile
 from sp3f_lib.stages import RUNS
@@ -17,7 +19,6 @@ from sp3f_lib.stages import RUNS
 OF_EVALUATION = {"name", "seed", "model", "data", "evaluation"}
 _SHARED = {"model", "data", "launch", "lora"}
 _NOT_OF_GRPO = {"lab", "base", "sft", "preference", "dpo", "alignment", "self_translation"}
-BEFORE = "with what comes before"  # begins the line of a plan that counts how the model is made, too
 
 
 def dry_run(profile: Profile, name: str, evaluated: bool = False) -> tuple[str, bool]:
@@ -38,7 +39,7 @@ def dry_run(profile: Profile, name: str, evaluated: bool = False) -> tuple[str, 
     speed = _speed(profile, stage)
     lengths = read_lengths(profile, stage) if speed else None
     found = plan(profile, stage, shape, runs, memory, gpu, speed, lengths)
-    whole = _whole(own, name, found, shape, speed, evaluated) if speed else ""
+    whole = _whole(own, name, found, shape, speed, evaluated)
     return f"{resolved}\n{found}{whole}", found.fits
 
 
@@ -50,22 +51,32 @@ def _speed(profile: Profile, stage: str) -> Speed | None:
     return measure_speed(load_config(profile)[0], profile, rows)
 
 
-def _whole(profile: Profile, name: str, found: Plan, shape: Shape, speed: Speed, evaluated: bool) -> str:
-    """What a model takes together with those before it, one after the other, as if none were made."""
-    hours = {}
+def _whole(profile: Profile, name: str, found: Plan, shape: Shape, speed: Speed | None, evaluated: bool) -> str:
+    """What a model takes together with those before it, one after the other, as if none were made; or which are not counted."""
+    hours, rest = {}, []
     for one in dict.fromkeys((*before(profile, name), *([name] if evaluated else []))):
         entry, changed = find(one).entry, apply_changes(profile, one)
-        if entry.section in ("sft", "grpo") and not entry.work:
-            lengths = read_lengths(changed, entry.section)
-            fast = (
-                _speed(changed, "grpo") if entry.section == "grpo" else speed
-            )  # it generates other numbers of rows at once
-            hours[one] = plan(changed, entry.section, shape, RUNS / profile.name, speed=fast, lengths=lengths).hours
+        if entry.section is None or (one == "base" and profile.model.path != RECIPE):
+            continue
+        counted = speed and entry.section in ("sft", "grpo") and not entry.work
+        if not counted:
+            rest.append(one)
+            continue
+        lengths = read_lengths(changed, entry.section)
+        fast = _speed(changed, "grpo") if entry.section == "grpo" else speed  # it generates other numbers of rows at once
+        hours[one] = plan(changed, entry.section, shape, RUNS / profile.name, speed=fast, lengths=lengths).hours
     hours["evaluation" if evaluated else name] = found.hours
+    if rest:
+        return f"\n  {not_counted(rest)}"
     if len(hours) < 2 or not all(hours.values()):
         return ""
     listed = ", ".join(f"{one} {60 * each.high:.0f}" for one, each in hours.items())
-    return f"\n  {BEFORE}: {sum(60 * each.high for each in hours.values()):.0f} min = {listed}"
+    return f"\n  with what comes before: {sum(60 * each.high for each in hours.values()):.0f} min = {listed}"
+
+
+def not_counted(names: Sequence[str]) -> str:
+    """The line about models that a plan leaves out."""
+    return f"not counted: {', '.join(names)}, where they are not made yet (sp3f train {names[-1]} --dry-run)"
 
 
 def tasks_dry_run(profile: Profile, name: str) -> tuple[str, bool]:

@@ -25,7 +25,7 @@ from sp3f_lib.forecast.memory import (
     training_memory,
 )
 from sp3f_lib.forecast.shape import Shape
-from sp3f_lib.judges.spend import Forecast, forecast
+from sp3f_lib.judges.spend import Forecast, cap_note, forecast
 from sp3f_lib.profiles import Profile
 
 # For the judge's forecast before any row is there: question and reference in bytes (an assumption), and bytes per token.
@@ -39,7 +39,7 @@ class Plan:
 
     `available` is the memory to compare with, `smallest` the size in GB of the smallest GPU that is large enough. `place`
     has the memory: a GPU, or a process where the profile trains on the CPU. `before` says what is made before the training,
-    `clock` what the hours are of.
+    `clock` what the hours are of, `cap` what `judges.spend.cap_note` says of the judge's forecast.
     """
 
     stage: str
@@ -57,6 +57,7 @@ class Plan:
     scoring: dict[str, float] = field(default_factory=dict)
     before: tuple[str, ...] = ()
     clock: str = "time"
+    cap: str = ""
 
     @property
     def needed(self) -> float:
@@ -72,7 +73,7 @@ class Plan:
         lines = [f"{self.stage}: {self._memory()}", *(f"  {text}" for text in self.before)]
         lines.append(f"  {self.clock}: {self.hours or self._no_hours()}")
         if self.judge:
-            lines.append(f"  judge: {self.judge}")
+            lines.append(f"  judge: {self.judge}{self.cap}")
         if not self.fits:
             lines.append(f"  {self._mend()}")
         lines.append(
@@ -158,12 +159,13 @@ def plan(
         hours = estimate(flop, likely_gpu(gpu, compared), profile.launch.processes, more=stage == "grpo")
     elif hours is None and steps > 0 and speed:
         hours = training_hours(profile, stage, speed, lengths, steps)
-    judge = None
+    judge, cap = None, ""
     if stage == "grpo" and profile.rewards.win_rate and profile.judge.name not in ("alignment", "implicit"):
         group = section.get("num_generations", 8)
         judge = forecast(profile.judge, steps * batch // group, group, _TEXT_BYTES, answer * _BYTES_PER_TOKEN)
+        cap = cap_note(profile.judge, judge)
     tokens = batch * (prompt + answer)
-    return Plan(stage, steps, batch, tokens, training, generation, judge=judge, hours=hours, **common)
+    return Plan(stage, steps, batch, tokens, training, generation, judge=judge, hours=hours, cap=cap, **common)
 
 
 def global_batch(profile: Profile, stage: str) -> int:

@@ -135,11 +135,13 @@ class Forecast:
 
 
 def cap_note(settings: Settings, expected: Forecast) -> str:
-    """A sentence to put behind a forecast that a cap will not let happen; empty otherwise."""
+    """What to put behind a forecast: the cap that will not let it happen, or that there is none for what costs money."""
     if settings.max_usd is not None and (expected.usd or 0.0) > settings.max_usd:
         return f"; judge.max_usd stops it at {settings.max_usd:g} USD"
     if settings.max_calls is not None and expected.calls > settings.max_calls:
         return f"; judge.max_calls stops it at {settings.max_calls:,} calls"
+    if expected.usd and settings.max_usd is None and settings.max_calls is None:
+        return "; NO CAP: judge.max_usd is not set"
     return ""
 
 

@@ -13,7 +13,13 @@ from sp3f_lib.runs import write_text
 from sp3f_lib.stages import label, make_stage
 
 PAIRS = "pairs.jsonl"
-GENERATION_CODE = ("generation/local.py", "generation/sampling.py", "generation/parts.py", "generation/decode.py")
+GENERATION_CODE = (
+    "generation/local.py",
+    "generation/sampling.py",
+    "generation/parts.py",
+    "generation/decode.py",
+    "generation/token_step.py",
+)
 
 
 def languages_of(profile: Profile) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from sp3f_lib.runs import MANIFEST, NotFinished, StageError, finished_only, only
 from sp3f_lib.stages import RUNS
 from sp3f_lib.training.checks import check_machine, check_settings
 
+_TRAINED = ("sft", "grpo", "dpo", "preference", "alignment")  # sections that models are trained with
+
 
 def check_wanted(profile: Profile, name: str) -> None:
     """Everything that a model and those before it need of the profile, of this machine and of the environment."""
@@ -39,6 +41,12 @@ def check_profile(profile: Profile, name: str) -> None:
             check_section(profile, entry.section, f"{_why(profile, found.entry, other)}{other}")
         if entry.check:
             entry.check(profile)
+
+
+def check_folder(profile: Profile) -> None:
+    """Whether the folder of the problems is there, for a plan; a stage finds out when it reads them."""
+    if profile.data.folder and not Path(profile.data.folder).is_dir():
+        raise ProfileError(f"data.folder: there is no folder {profile.data.folder}")
 
 
 def check_pairs(profile: Profile, name: str) -> None:
@@ -81,6 +89,8 @@ def check_section(profile: Profile, section: str | None, name: str) -> None:
         return
     where, other = f"profile {profile.name}, regime {profile.regime}", profile.methods.regime
     mend = f"--regime {other} has it" if section != "sft" and other not in (None, profile.regime) else "set it"
+    if mend == "set it" and (has := [one for one in _TRAINED if getattr(profile, one)]):
+        mend += f", or train what this profile is for (it has {', '.join(has)})"
     if section == "dpo" and name != profile.methods.start:
         mend = f"set it; methods.start is {profile.methods.start}, so ICR and LIDR do not need it (start)"
     raise ProfileError(f"{where}: {name} needs the section {section}, which is empty; {mend}")
@@ -93,6 +103,8 @@ def check_model(profile: Profile) -> None:
         raise ProfileError(
             f"model.path: there is no directory {path!r}; give a model directory, a hub id, or {', '.join(OURS)}"
         )
+    if path not in OURS and Path(path).is_dir() and not (Path(path) / "config.json").is_file():
+        raise ProfileError(f"model.path: {path!r} holds no config.json, so it is no model as save_pretrained writes it")
 
 
 def _looks_like_a_path(path: str) -> bool:

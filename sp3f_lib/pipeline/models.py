@@ -30,12 +30,19 @@ _RECIPE_CODE = (
     "base/model.py", "base/recipe.py", "training/sft.py", "training/common.py", "lab/problems.py", "lab/text", "languages.py",
     "generation/translation.py", "generation/implicit_reward.py",
 )  # fmt: skip
-_SMOLLM2_CODE = ("base/smollm2.py", "generation/local.py", "generation/sampling.py", "generation/decode.py")
+_SMOLLM2_CODE = (
+    "base/smollm2.py",
+    "generation/local.py",
+    "generation/sampling.py",
+    "generation/decode.py",
+    "generation/token_step.py",
+)
 _SCORING_CODE = (
     "evaluation/score.py",
     "generation/local.py",
     "generation/sampling.py",
     "generation/decode.py",
+    "generation/token_step.py",
     "judges/alignment.py",
     "rewards",
     "languages.py",

@@ -91,9 +91,9 @@ QUESTIONS: dict[str, Question] = {
             _SFT,
             *map(
                 Cell,
-                ("rlvr", "sp3f", "process", "process_matched", "score", "score_ranked", "listwise", "listwise_3", "hint"),
+                ("rlvr", "judge_unprivileged", "sp3f", "process", "process_matched", "score", "score_ranked", "listwise"),
             ),
-            *map(Cell, ("sp3f_hint", "opsd", "rlvr_opsd", "rlvr_opsd_unsolved", "self_translate_sft")),
+            *map(Cell, ("listwise_3", "hint", "sp3f_hint", "opsd", "rlvr_opsd", "rlvr_opsd_unsolved", "self_translate_sft")),
         ),
         "sp3f",
     ),

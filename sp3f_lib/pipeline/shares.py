@@ -17,7 +17,13 @@ from sp3f_lib.runs import HASHES, Hashes, code_hash, outputs_hash, versions
 from sp3f_lib.stages import RUNS
 from sp3f_lib.training.processes import launch, work_on
 
-CODE = ("generation/local.py", "generation/sampling.py", "generation/decode.py", "generation/blocks.py")
+CODE = (
+    "generation/local.py",
+    "generation/sampling.py",
+    "generation/decode.py",
+    "generation/token_step.py",
+    "generation/blocks.py",
+)
 # (directory of the stage, profile, job, files that this process makes, whether it says how far it is)
 Make = Callable[[Path, Profile, dict, list[str], bool], None]
 

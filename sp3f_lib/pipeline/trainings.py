@@ -7,7 +7,7 @@ from sp3f_lib.profiles import Launch, Profile
 
 # Sections that are trained as another one: both are DPO + NLL.
 KINDS = {"dpo": "preference"}
-_COMMON = ("training/common.py", "generation/local.py", "generation/decode.py", "data/schema.py")
+_COMMON = ("training/common.py", "generation/local.py", "generation/decode.py", "generation/token_step.py", "data/schema.py")
 # Not all of judges/: how a judge is asked (retries, ledger, prices) may be mended within a run, what it is asked may not.
 _REWARD_CODE = (
     "rewards", "languages.py", "judges/base.py", "judges/pairs.py", "judges/groups.py", "judges/prompts.py",

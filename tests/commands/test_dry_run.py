@@ -55,7 +55,40 @@ def test_it_says_what_would_be_done(small, capsys, profile, verb, name, stage):
     assert f"\n{stage}: " in said.out and "  memory per " in said.out and "model:\n" in said.out
     counted = "with what comes before: " in said.out
     assert counted == (profile in ("lab", "laptop") and name == "sp3f")  # whose layers are timed
-    assert ("not counted: how sp3f is made" in said.out) == (verb == "evaluate" and not counted)
+    left_out = {"train": "sft", "evaluate": "sft, sp3f"}[verb]  # in a plan of what is made from them
+    assert (f"not counted: {left_out}, where" in said.out) == (name == "sp3f" and not counted)
+
+
+def test_nothing_is_said_of_the_whole_where_a_part_is_not_counted(capsys):
+    assert main(["evaluate", "icr_2", "--regime", "common", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "not counted: dpo, icr_1, icr_2, where" in said and "with what comes before" not in said
+
+
+def test_a_folder_that_is_not_there_is_found(capsys, tmp_path):
+    command = ["--source", "mgsm", "--folder", str(tmp_path / "nowhere"), "--dry-run"]
+    for verb in ("evaluate", "train"):
+        assert main([verb, "sp3f", *command]) == 1
+        assert f"data.folder: there is no folder {tmp_path / 'nowhere'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("family", ["Qwen2", "Qwen3"])
+def test_a_model_with_a_type_for_each_layer_is_timed(capsys, tmp_path, family):
+    import transformers
+
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 6, "num_attention_heads": 2}
+    config = getattr(transformers, f"{family}Config")(**sizes, num_key_value_heads=1, vocab_size=2304, head_dim=16)
+    config.save_pretrained(tmp_path)
+    assert len(config.layer_types) == 6
+    assert main(["train", "sft", "--model", str(tmp_path), "--dry-run"]) == 0
+    assert "2 layers timed on this CPU" in capsys.readouterr().out
+
+
+def test_a_paid_judge_without_a_cap_is_told_of(capsys):
+    command = ["train", "sp3f", "--profile", "paper", "--dry-run"]
+    assert main(command) == 0 and "USD" in (said := capsys.readouterr().out) and "NO CAP: judge.max_usd" in said
+    assert main([*command, "--set", "judge.max_usd=5"]) == 0
+    assert "judge.max_usd stops it at 5 USD" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,10 @@ def test_what_the_run_has_spent_before_counts():
 
 def test_a_forecast_says_when_a_cap_will_not_let_it_happen():
     expected = forecast(settings(), 32, 8, 1000, 1000)
-    assert cap_note(settings(), expected) == cap_note(settings(max_usd=100.0, max_calls=10_000), expected) == ""
+    assert cap_note(settings(max_usd=100.0, max_calls=10_000), expected) == ""
+    assert cap_note(settings(), expected) == "; NO CAP: judge.max_usd is not set"
+    free = settings("unknown", price=(0.0, 0.0))
+    assert cap_note(free, forecast(free, 32, 8, 1000, 1000)) == ""
     assert cap_note(settings(max_usd=0.1), expected) == "; judge.max_usd stops it at 0.1 USD"
     assert cap_note(settings(max_calls=100), expected) == "; judge.max_calls stops it at 100 calls"
 
