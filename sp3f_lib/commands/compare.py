@@ -12,7 +12,9 @@ from sp3f_lib.commands.stage import at_work, begin, is_child, say_done
 from sp3f_lib.judges.contest_prompt import WAYS
 from sp3f_lib.profiles.section import ProfileError, nearest
 
-TaskFolder = Annotated[Path | None, typer.Option("--folder", help="folder of the task's files, laid out as docs/data.md says")]
+TaskFolder = Annotated[
+    Path | None, typer.Option("--folder", help="folder of the task's files, laid out as docs/data.md says")
+]
 Languages = Annotated[
     str | None, typer.Option("--languages", help="such as en,de; default: those of the profile's evaluation that are there")
 ]

@@ -64,10 +64,10 @@ CLAIMS = (
     Claim("SP3F", "the privileged judge improves on verifiable rewards", "tempted", "sp3f", "rlvr"),
     Claim("SP3F", "a judge that sees the reference teaches more than one that does not", "cold", "sp3f", "judge_unprivileged"),
     Claim(
-        "SP3F", "privilege pays most where no answer is right (cold against warm)", "cold", "sp3f", "rlvr",
+        "SP3F", "the privileged judge pays most where no answer is right (cold against warm)", "cold", "sp3f", "rlvr",
         minus=("warm", "accuracy"),
     ),
-    Claim("SP3F", "language fidelity rises together with accuracy", "tempted", "sp3f", "sft", "fidelity"),
+    Claim("SP3F", "language fidelity rises together with accuracy (against SFT)", "tempted", "sp3f", "sft", "fidelity"),
     Claim("SP3F", "the language term keeps answers in the language", "tempted", "rlvr", "rlvr_without_fidelity", "fidelity"),
     Claim(
         "SP3F", "gains are larger in weaker languages than in English", "warm", "sp3f", "sft", "accuracy others",
