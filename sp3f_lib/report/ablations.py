@@ -112,7 +112,7 @@ class Evidence:
         """Accuracy in training against tokens and judge's replies, from the committed curves of `who`."""
         curves = self._of("who", self._curves)
         if len(curves):
-            curves = _paired(curves, QUESTIONS["who"].other, min(ENOUGH, curves.seed.nunique()))
+            curves = _paired(curves, None, min(ENOUGH, curves.seed.nunique()))
         if curves.empty:
             return "Nobody has run this yet: sp3f ablations who --seeds 0-4"
         figure = plots.plot_cost(curves, "cold", [name for name in _AT_EQUAL_COST if name in set(curves.method)])
@@ -146,15 +146,15 @@ def _start(evidence: Evidence, cells: pd.DataFrame):
 _DRAWINGS: dict[str, Callable] = {"accuracy": _accuracy, "start": _start}
 
 
-def _paired(table: pd.DataFrame, other: str, least: int) -> pd.DataFrame:
+def _paired(table: pd.DataFrame, other: str | None, least: int) -> pd.DataFrame:
     """The lines that can be compared with the model `other`: equal seeds make a pair on one kind of processor only.
 
     Of each model in each setting those of the processor where it shares the most seeds with `other`, at least so many; of `other`
-    those of all processors that are in use.
+    those of all processors that are in use. Without an `other` where a model has the most seeds.
     """
     place = ["regime", "processor"]
     runs = table[[*place, "method", "seed"]].drop_duplicates()
-    shared = runs.merge(runs.loc[runs.method == other, [*place, "seed"]], on=[*place, "seed"])
+    shared = runs.merge(runs.loc[runs.method == other, [*place, "seed"]], on=[*place, "seed"]) if other else runs
     counts = shared.groupby([*place, "method"], as_index=False).seed.nunique().query("seed >= @least")
     counts["models"] = counts.groupby(place).method.transform("nunique")
     best = counts.sort_values(["seed", "models"], ascending=False, kind="stable").drop_duplicates(["regime", "method"])
