@@ -149,17 +149,13 @@ _DRAWINGS: dict[str, Callable] = {"accuracy": _accuracy, "start": _start}
 def _paired(table: pd.DataFrame, other: str | None, least: int) -> pd.DataFrame:
     """The lines that can be compared with the model `other`: equal seeds make a pair on one kind of processor only.
 
-    Of each model in each setting those of the processor where it shares the most seeds with `other`, at least so many; of `other`
-    those of all processors that are in use. Without an `other` where a model has the most seeds.
+    A model's lines of a processor stay where it shares at least so many seeds with `other` (any seeds, if there is no `other`).
     """
     place = ["regime", "processor"]
     runs = table[[*place, "method", "seed"]].drop_duplicates()
     shared = runs.merge(runs.loc[runs.method == other, [*place, "seed"]], on=[*place, "seed"]) if other else runs
     counts = shared.groupby([*place, "method"], as_index=False).seed.nunique().query("seed >= @least")
-    counts["models"] = counts.groupby(place).method.transform("nunique")
-    best = counts.sort_values(["seed", "models"], ascending=False, kind="stable").drop_duplicates(["regime", "method"])
-    chosen = pd.concat([best[best.method != other], best[place].drop_duplicates().assign(method=other)])
-    return table.merge(chosen[[*place, "method"]], on=[*place, "method"])
+    return table.merge(counts[[*place, "method"]], on=[*place, "method"])
 
 
 def _read(path: Path) -> pd.DataFrame:
