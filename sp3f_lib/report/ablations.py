@@ -149,13 +149,17 @@ _DRAWINGS: dict[str, Callable] = {"accuracy": _accuracy, "start": _start}
 def _paired(table: pd.DataFrame, other: str | None, least: int) -> pd.DataFrame:
     """The lines that can be compared with the model `other`: equal seeds make a pair on one kind of processor only.
 
-    A model's lines of a processor stay where it shares at least so many seeds with `other` (any seeds, if there is no `other`).
+    A model's lines of a processor stay where it shares at least so many seeds with `other` (any seeds, if there is no `other`). A
+    processor that has only models which another one has, too, is left out, so that levels can be compared.
     """
     place = ["regime", "processor"]
     runs = table[[*place, "method", "seed"]].drop_duplicates()
     shared = runs.merge(runs.loc[runs.method == other, [*place, "seed"]], on=[*place, "seed"]) if other else runs
     counts = shared.groupby([*place, "method"], as_index=False).seed.nunique().query("seed >= @least")
-    return table.merge(counts[[*place, "method"]], on=[*place, "method"])
+    models = counts.groupby(place).method.agg(frozenset)
+    needed = [(regime, name) for (regime, name), own in models.items() if not any(own < more for more in models[regime])]
+    kept = counts[pd.MultiIndex.from_frame(counts[place]).isin(needed)]
+    return table.merge(kept[[*place, "method"]], on=[*place, "method"])
 
 
 def _read(path: Path) -> pd.DataFrame:

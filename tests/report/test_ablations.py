@@ -72,13 +72,16 @@ def test_pairs_are_of_one_kind_of_processor(committed):
 
 
 def test_a_seed_on_two_kinds_of_processors_is_one_seed(committed):
-    """SP3F is 10 points above on one, 20 on the other."""
+    """SP3F is 10 points above on one, 20 on the other; one model is on the other alone."""
     table = pd.read_csv(committed / CELLS)
-    both = table[(table.regime == "cold") & table.method.isin(["sp3f", "judge_unprivileged"])].assign(processor="Another")
+    models = ["sp3f", "judge_unprivileged", "judge_wrong"]
+    both = table[(table.regime == "cold") & table.method.isin(models)].assign(processor="Another")
     both["accuracy"] += 0.1 * (both.method == "sp3f")
-    pd.concat([table, both]).to_csv(committed / CELLS, index=False)
+    pd.concat([table[table.method != "judge_wrong"], both]).to_csv(committed / CELLS, index=False)
     gap = Evidence(pd.DataFrame(), committed).gaps("privilege").set_index("one").loc["sp3f"]
     assert gap["mean"] == pytest.approx(15) and gap.seeds == 5 and len(gap.by_seed.split()) == 5
+    pd.concat([table, both]).to_csv(committed / CELLS, index=False)  # now the other has nothing of its own
+    assert set(Evidence(pd.DataFrame(), committed).cells("privilege").processor) == {HERE}
 
 
 def test_models_of_few_seeds_are_left_out(committed):
