@@ -58,7 +58,7 @@ def test_mt_bench_has_two_turns_and_repeats(folder, capsys):
     assert main(["mt-bench", "sp3f", *PAPER, "--languages", "en", "--repeats", "3"]) == 0
     said = capsys.readouterr().out
     # The second prompt holds the first question, its answer (300 tokens assumed) and the second question.
-    assert "sp3f: 1 questions in 1 languages (en), 2 answers; prompts about 340 tokens (counted)" in said
+    assert "sp3f: 1 questions in 1 language (en), 2 answers; prompts about 340 tokens (counted)" in said
     assert judge_of(said)[0] == 2 * 3 and "300 tokens an answer ASSUMED" in said
     assert main(["mt-bench", "sp3f", *PAPER, "--languages", "en", "--set", "launch.gpu_memory_gb=15"]) == 2
     assert "CANNOT FIT" in capsys.readouterr().out
