@@ -128,7 +128,7 @@ def save_figure(figure, table, name: str, folder: Path, pdf: bool = True) -> Pat
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
-    if pdf:
-        figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
     figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+    if pdf:  # behind the PNG, whose layout it would change by a little
+        figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
     return folder / f"{name}.png"

@@ -100,6 +100,13 @@ def test_what_is_saved_is_drawn_with_the_published_picture_beside_it(tmp_path, p
     assert [axis.get_title().split(",")[0] for axis in published][2] == "Published"
 
 
+def test_the_picture_is_the_same_with_and_without_its_pdf(tmp_path):
+    """Notebook 05 writes again, with a PDF, what notebook 03 has drawn: else the second run would think it was changed."""
+    regimes = pd.concat([scored(regime=regime) for regime in ("cold", "warm", "tempted")])
+    quick, whole = (save_pareto(regimes, tmp_path / str(pdf), pdf=pdf) for pdf in (False, True))
+    assert quick.read_bytes() == whole.read_bytes() and whole.with_suffix(".pdf").is_file()
+
+
 def test_below_each_panel_stand_its_accuracies_method_by_method(points):
     *_, below, _ = plot_pareto(points).axes
     means = points[(points.regime == "cold") & (points.seed == MEAN)]
